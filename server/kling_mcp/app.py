@@ -1,0 +1,60 @@
+"""The server put together: which tools a person's settings offer, what it says about itself, and its studio's life."""
+
+from __future__ import annotations
+
+from kling_mcp.bridge import OperationServer
+from kling_mcp.resources import Shelf
+from kling_tools.clock import Clock
+from kling_tools.operations.all import ALL, offered
+from kling_tools.settings import Settings
+from kling_tools.studio import Studio
+
+NAME = "kling-mcp"
+
+#: Hosts cut at 2 KB, and some show a model nothing but this before it chooses tools.
+INSTRUCTIONS = """\
+Kling makes short videos from words or pictures. A video takes minutes, so making one is four steps:
+1. estimate_cost with the arguments for create_video: the price and whether they are possible. Free, sends nothing.
+2. create_video with the same arguments: answers at once with a task id. This is the only step that costs money.
+3. check_status with the task id and wait_seconds=45, again until it says succeeded or failed. Free.
+4. view_video with the task id to see what was made; then give the person the file's path. Free.
+
+Money: above a limit of the person's, create_video refuses until they have agreed; tell them the price, ask, and then \
+pass confirm_cost=true. Budgets per call and day are hard. The same arguments within 10 minutes return the first task \
+instead of buying again; again=true buys once more. After an error that leaves the spending open, use list_tasks or \
+check_status; do not create again.
+Tasks outlive this chat and this program: list_tasks finds them. Finished files are on the person's disk, and every \
+answer names the path.
+Without an API key the server works on a built-in imitation: what is marked SIMULATED is not a Kling result and costs \
+nothing. Say so to the person.
+Pictures are named by a path, an https URL or a task id. list_models says what each model can do; model=auto chooses. \
+The resource kling://guide tells how to write prompts.
+"""
+
+
+def build_server(settings: Settings, *, clock: Clock | None = None) -> OperationServer:
+    """Return a server for these settings; nothing is opened before it is run."""
+    operations = offered(settings)
+    return OperationServer(
+        name=NAME,
+        title="Kling",
+        version=version(),
+        instructions=INSTRUCTIONS,
+        log_level=settings.log_level,
+        operations=operations,
+        open_studio=lambda: Studio.open(settings, clock),
+        shelf=Shelf(settings),
+        images=settings.images,
+        withheld=[operation.name for operation in ALL],
+    )
+
+
+def version() -> str:
+    """Return the installed version, or 0 when run from a checkout."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed(NAME)
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,227 @@
+"""Operations as MCP tools: the list, the call, and the one boundary where errors are turned into words for agents.
+
+A tool here is exactly an `Operation`: no function signature is invented for the SDK to guess a schema from, and
+arguments nobody defined are refused instead of dropped. The lowest room of the face; it needs a way to open a studio,
+never the settings' meaning.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import anyio
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate, Tool, ToolAnnotations
+from pydantic import AnyUrl
+
+from kling_mcp.logs import incident
+from kling_mcp.replies import failure, refusal, reply
+from kling_mcp.resources import Shelf
+from kling_mcp.schemas import Schema, input_schema, output_schema
+from kling_mcp.shim import ResourceContents
+from kling_tools.model.errors import KlingError, UnknownTask, quoted
+from kling_tools.operations.operation import Operation
+from kling_tools.studio import Studio
+
+log = logging.getLogger(__name__)
+
+OpenStudio = Callable[[], AbstractAsyncContextManager[Studio]]
+
+
+@dataclass(frozen=True)
+class House:
+    """What a running server has: its studio, or why there is none. Without one it still answers, and says why."""
+
+    opened: Studio | Exception
+
+    def studio(self) -> Studio:
+        """Return the studio, or raise what kept it from opening."""
+        if isinstance(self.opened, Exception):
+            raise self.opened.with_traceback(None)
+        return self.opened
+
+
+def tool_of(operation: Operation[Any]) -> Tool:
+    """Return an operation as hosts list it, with every hint set."""
+    reads = operation.effect == "reads"
+    # A read that can wait looks at Kling; every other one looks at this machine.
+    asks_kling = not reads or "wait_seconds" in operation.request.model_fields
+    return Tool(
+        name=operation.name,
+        title=operation.title,
+        description=operation.description,
+        input_schema=input_schema(operation.request),
+        output_schema=output_schema(operation.facts),
+        annotations=ToolAnnotations(
+            title=operation.title,
+            read_only_hint=reads,
+            destructive_hint=False,
+            idempotent_hint=reads,
+            open_world_hint=asks_kling,
+        ),
+    )
+
+
+class OperationServer(MCPServer[House]):
+    """An MCP server of operations and a shelf of resources. `images` says whether answers may carry pictures.
+
+    `withheld` names the tools that the person's settings keep back; `closed` is set when the last studio was closed.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        operations: Sequence[Operation[Any]],
+        open_studio: OpenStudio,
+        shelf: Shelf | None = None,
+        images: bool = True,
+        withheld: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, lifespan=self._open, **kwargs)
+        self.closed: anyio.Event | None = None
+        self._operations = {operation.name: operation for operation in operations}
+        self._withheld = frozenset(withheld) - set(self._operations)
+        self._open_studio = open_studio
+        self._shelf = shelf
+        self._images = images
+
+    @cached_property
+    def _tools(self) -> dict[str, Tool]:
+        return {name: tool_of(operation) for name, operation in self._operations.items()}
+
+    async def list_tools(self) -> list[Tool]:
+        """List the operations; the schemas are computed once."""
+        return list(self._tools.values())
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[House, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Run an operation. Whatever happens, the agent gets words of ours; cancelling only ends our waiting."""
+        operation = self._operations.get(name)
+        if operation is None:
+            return failure("unknown_tool", self._unknown(name))
+        try:
+            if context is None:
+                raise RuntimeError("a tool can only be called within a session")
+            request = operation.parse(given(arguments, self._tools[name].input_schema["properties"]))
+            studio = context.request_context.lifespan_context.studio()
+            answer = await operation.run(studio, request, Progress(context.report_progress))
+            return reply(answer, images=self._images)
+        except KlingError as error:
+            log.info("%s: %s", name, error.code)
+            return refusal(error)
+        except Exception as error:
+            return failure("internal_error", fault_sentence(incident(log, f"tool {name}", error), operation))
+
+    async def list_resources(self) -> list[Resource]:
+        """List what stands on the shelf."""
+        return list(self._shelf.resources) if self._shelf else []
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """List the addresses that take a name."""
+        return list(self._shelf.templates) if self._shelf else []
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[House, Any] | None = None
+    ) -> list[ResourceContents]:
+        """Read one resource; the same boundary as for tools, in the protocol's errors."""
+        address = str(uri)
+        try:
+            if context is None or self._shelf is None:
+                raise ResourceNotFoundError(f"There is no resource {quoted(address, 120)}.")
+            mime_type, text = await self._shelf.read(address, context.request_context.lifespan_context.studio)
+            return [ResourceContents(content=text, mime_type=mime_type)]
+        except ResourceError:
+            raise
+        except UnknownTask as error:
+            raise ResourceNotFoundError(error.message) from None
+        except KlingError as error:
+            raise ResourceError(f"[{error.code}] {error.sentence()}") from None
+        except Exception as error:
+            name = incident(log, f"resource {quoted(address, 120)}", error)
+            raise ResourceError(f"This is a fault of the server; its log has more under incident {name}.") from None
+
+    def _unknown(self, name: str) -> str:
+        if name in self._withheld:
+            return f"{name} is turned off by KLING_TOOLSETS or KLING_READ_ONLY. Nothing was spent."
+        near = difflib.get_close_matches(name, self._operations, n=2, cutoff=0.5)
+        offered = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self._operations)}."
+        return f"There is no tool {quoted(name, 64)}; {offered} Nothing was spent."
+
+    @asynccontextmanager
+    async def _open(self, _: MCPServer[House]) -> AsyncIterator[House]:
+        self.closed = closed = anyio.Event()
+        try:
+            async with AsyncExitStack() as stack:
+                yield House(await self._enter(stack))
+        finally:
+            closed.set()
+
+    async def _enter(self, stack: AsyncExitStack) -> Studio | Exception:
+        try:
+            return await stack.enter_async_context(self._open_studio())
+        except Exception as error:
+            log.error("The studio did not open: %s", error)
+            return error
+
+
+def fault_sentence(incident_id: str, operation: Operation[Any]) -> str:
+    """Return what an agent is told about a fault of ours, which is nothing of its inside."""
+    if operation.effect == "reads":
+        spending = "Nothing was spent."
+    else:
+        spending = "Whether anything was spent is not known; list_tasks shows it. Look there before trying again."
+    return f"This is a fault of the server; its log has more under incident {incident_id}. {spending}"
+
+
+def given(arguments: dict[str, Any], known: Schema) -> dict[str, Any]:
+    """Return the arguments as meant: hosts send null for what is left out, and objects as strings of JSON."""
+    return {
+        name: _unpacked(value, known.get(name, {}))
+        for name, value in arguments.items()
+        if value is not None or name not in known
+    }
+
+
+def _unpacked(value: Any, schema: Schema) -> Any:
+    if not isinstance(value, str) or schema.get("type") not in {"object", "array"}:
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+class Progress:
+    """Passes progress on to the client: only rising, at most once in `every` seconds, and never at a call's expense."""
+
+    def __init__(
+        self,
+        send: Callable[[float, float | None, str | None], Any],
+        *,
+        every: float = 1.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._send, self._every, self._now = send, every, now
+        self._done, self._at = -1.0, float("-inf")
+
+    async def __call__(self, done: float, total: float | None, message: str) -> None:
+        """Tell how far it is, unless that is no news."""
+        if done <= self._done or self._now() - self._at < self._every:
+            return
+        self._done, self._at = done, self._now()
+        try:
+            await self._send(done, total, message)
+        except Exception:  # the client is gone; the work is not
+            log.debug("progress could not be sent", exc_info=True)

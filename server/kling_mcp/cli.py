@@ -1,0 +1,158 @@
+"""The `kling-mcp` command. Hosts start it without arguments, dozens of times a day, so that path imports the least.
+
+Everything else is for people at a terminal and is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from kling_sandbox import SandboxConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if not words:
+            return serve()
+        args = parser().parse_args(words)
+        run: Callable[[Namespace], int | None] = args.run
+        return run(args) or 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def serve(args: Namespace | None = None) -> int:
+    """Serve MCP on stdin and stdout."""
+    import anyio
+
+    from kling_mcp.app import build_server
+    from kling_mcp.logs import log_to_stderr
+    from kling_mcp.shim import serve_stdio
+    from kling_tools.settings import Settings
+
+    settings = Settings.from_env()
+    log_to_stderr(settings.log_level, settings.secrets)
+    anyio.run(serve_stdio, build_server(settings))
+    return 0
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of every command."""
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    from kling_mcp.app import version
+
+    top = ArgumentParser(
+        prog="kling-mcp",
+        description="Kling video over MCP. Without a command: serve MCP over stdio, which is what hosts start.",
+        epilog=settings_table(),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"kling-mcp {version()}")
+    top.set_defaults(run=serve)
+    commands = top.add_subparsers(title="commands", metavar="")
+    commands.add_parser("serve", help="serve MCP over stdio").set_defaults(run=serve)
+
+    demo = commands.add_parser("demo", help="make a video without keys, as a host would, and say where it is")
+    demo.add_argument("prompt", nargs="?", help="what happens in the video")
+    demo.add_argument("--image", metavar="FILE", help="a picture to start from")
+    demo.set_defaults(run=_module("demo"))
+
+    commands.add_parser("doctor", help="check keys, clock, directories and encoder").set_defaults(run=_module("doctor"))
+
+    tasks = commands.add_parser("tasks", help="the journal as a table")
+    tasks.add_argument("--watch", action="store_true", help="keep it up to date")
+    tasks.set_defaults(run=_module("table"))
+
+    _sandbox_options(commands.add_parser("sandbox", help="serve the simulated Kling over HTTP"))
+    return top
+
+
+def settings_table() -> str:
+    """Return the settings as `--help` shows them."""
+    from kling_tools.settings import VARIABLES
+
+    width = max(len(variable.name) for variable in VARIABLES)
+    rows = [f"  {v.name:<{width}}  {v.meaning}{f' (default: {v.default})' if v.default else ''}" for v in VARIABLES]
+    return "\n".join(["settings, from the environment:", *rows])
+
+
+def _module(name: str) -> Callable[[Namespace], int | None]:
+    """Return the `run` of a command's own module, imported when it is called."""
+
+    def run(args: Namespace) -> int | None:
+        command: Callable[[Namespace], int | None] = import_module(f"kling_mcp.{name}").run
+        return command(args)
+
+    return run
+
+
+def _sandbox_options(sandbox: ArgumentParser) -> None:
+    sandbox.add_argument("--host", default="127.0.0.1")
+    sandbox.add_argument("--port", type=int, default=9009, help="0 takes a free one (default: 9009)")
+    sandbox.add_argument("--speed", type=float, default=10.0, help="times as fast as life (default: 10)")
+    sandbox.add_argument("--state-dir", metavar="DIR", help="keep tasks and files here (default: a new directory)")
+    sandbox.add_argument("--faults", metavar="FILE", help="a JSON list of things that go wrong")
+    sandbox.add_argument("--api-key", help="the key that opens it (default: a public one)")
+    sandbox.add_argument("--access-key")
+    sandbox.add_argument("--secret-key")
+    sandbox.set_defaults(run=_sandbox)
+
+
+def _sandbox(args: Namespace) -> int:
+    import anyio
+
+    from kling_mcp.logs import log_to_stderr
+    from kling_mcp.terminal import say
+
+    log_to_stderr("WARNING", ())
+    if bool(args.access_key) != bool(args.secret_key):
+        say("--access-key and --secret-key only work together.")
+        return 2
+    try:
+        config = _sandbox_config(args)
+    except (OSError, ValueError) as error:
+        say(f"{args.faults}: {error}")
+        return 2
+    anyio.run(_serve_sandbox, config, args.host, args.port)
+    return 0
+
+
+def _sandbox_config(args: Namespace) -> SandboxConfig:
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, Fault, SandboxConfig
+
+    state_dir = Path(args.state_dir or tempfile.mkdtemp(prefix="kling-sandbox-"))
+    faults = json.loads(Path(args.faults).read_text("utf-8")) if args.faults else []
+    return SandboxConfig(
+        state_dir=state_dir.expanduser().absolute(),
+        speed=args.speed,
+        api_keys=frozenset({args.api_key or API_KEY}),
+        access_keys={args.access_key or ACCESS_KEY: args.secret_key or SECRET_KEY},
+        faults=Fault.list_from_json(faults),
+    )
+
+
+async def _serve_sandbox(config: SandboxConfig, host: str, port: int) -> None:
+    from kling_mcp.terminal import say
+    from kling_sandbox import serve as serve_sandbox
+
+    def tell(url: str) -> None:
+        say(f"The simulated Kling listens on {url}; its state is in {config.state_dir}.")
+        say("It costs nothing, and what it makes is not Kling's. To use it:")
+        say(f"  KLING_BASE_URL={url} KLING_API_KEY={next(iter(config.api_keys))}")
+        access, secret = next(iter(config.access_keys.items()))
+        say(f"  or, as the legacy standard: KLING_BASE_URL={url} KLING_ACCESS_KEY={access} KLING_SECRET_KEY={secret}")
+
+    await serve_sandbox(config, host, port, on_started=tell)

@@ -1,0 +1,118 @@
+"""What can be read without a tool: the tasks, the capability map and the guide.
+
+Resources are a convenience. Few hosts show them to a model, so no tool depends on one and nothing is only here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.types import Resource, ResourceTemplate
+
+from kling_tools.catalog import catalog
+from kling_tools.model.errors import quoted
+from kling_tools.model.money import dollars
+from kling_tools.model.requests import ListTasks
+from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.list_models import capability_map
+from kling_tools.settings import Settings
+from kling_tools.studio import Studio
+
+JSON = "application/json"
+MARKDOWN = "text/markdown"
+NEWEST = 50
+
+TASK = re.compile(r"kling://tasks/([A-Za-z0-9_-]{1,64})")
+
+OpenedStudio = Callable[[], Studio]
+
+
+@dataclass(frozen=True)
+class Book:
+    """One resource: how it is listed and how it is read."""
+
+    uri: str
+    name: str
+    title: str
+    description: str
+    mime_type: str
+    read: Callable[[OpenedStudio], Awaitable[str]]
+
+
+class Shelf:
+    """Every resource of one server."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        newest, models = f"The newest {NEWEST} tasks.", "What each model can do, its prices and their date."
+        guide = "How to write for Kling; arguments, files, money."
+        books = (
+            Book("kling://tasks", "tasks", "Tasks", newest, JSON, _tasks),
+            Book("kling://models", "models", "Models", models, JSON, _models),
+            Book("kling://guide", "guide", "Guide", guide, MARKDOWN, self._guide),
+        )
+        self._books = {book.uri: book for book in books}
+
+    @property
+    def resources(self) -> list[Resource]:
+        """Return what is listed."""
+        return [
+            Resource(uri=b.uri, name=b.name, title=b.title, description=b.description, mime_type=b.mime_type)
+            for b in self._books.values()
+        ]
+
+    @property
+    def templates(self) -> list[ResourceTemplate]:
+        """Return the addresses with a name in them."""
+        about = "One task: status, cost, files, error."
+        uri = "kling://tasks/{task_id}"
+        return [ResourceTemplate(uri_template=uri, name="task", title="Task", description=about, mime_type=JSON)]
+
+    async def read(self, uri: str, studio: OpenedStudio) -> tuple[str, str]:
+        """Return the mime type and the text of a resource.
+
+        Raises:
+            ResourceNotFoundError: there is no such address.
+            UnknownTask: the journal has no such task.
+        """
+        if book := self._books.get(uri):
+            return book.mime_type, await book.read(studio)
+        if match := TASK.fullmatch(uri):
+            open_studio = studio()
+            (task,) = await open_studio.tasks([match[1]])
+            return JSON, show(task, open_studio).model_dump_json(indent=1)
+        raise ResourceNotFoundError(f"There is no resource {quoted(uri, 120)}.")
+
+    async def _guide(self, _: OpenedStudio) -> str:
+        text = files("kling_mcp").joinpath("guide.md").read_text("utf-8")
+        return f"{text.rstrip()}\n\n## This server\n\n{_here(self._settings)}\n"
+
+
+async def _tasks(studio: OpenedStudio) -> str:
+    open_studio = studio()
+    page = await open_studio.list(ListTasks(limit=NEWEST))
+    shown = [show(task, open_studio) for task in page.tasks]
+    return TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
+
+
+async def _models(_: OpenedStudio) -> str:
+    return capability_map(catalog.models()).model_dump_json(indent=1)
+
+
+def _here(settings: Settings) -> str:
+    roots = ", ".join(str(root) for root in settings.input_roots or ())
+    lines: dict[str, Any] = {
+        "Finished files": settings.output_dir,
+        "Pictures are read from": roots or "the directories named under Files",
+        "Budget of one call": dollars(settings.max_usd_per_call),
+        "Budget of one day": dollars(settings.max_usd_per_day),
+        "The person is asked above": dollars(settings.confirm_above_usd),
+    }
+    if not settings.has_keys or settings.provider == "sandbox":
+        lines["Provider"] = "the sandbox: every result is SIMULATED and costs nothing real"
+    return "\n".join(f"- {what}: {value}" for what, value in lines.items())

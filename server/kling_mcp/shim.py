@@ -1,0 +1,59 @@
+"""Every touch on names of the SDK that its version promise does not cover, and on what its stdio server leaves open.
+
+One file, so that an upgrade of the SDK has one place to look at.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+
+# The public `read_resource` is annotated with this class, but it is not exported.
+from mcp.server.lowlevel.helper_types import ReadResourceContents as ResourceContents
+
+if TYPE_CHECKING:
+    from kling_mcp.bridge import OperationServer
+
+__all__ = ["ResourceContents", "serve_stdio"]
+
+#: How long a studio may take to close after a signal. The journal does not need it; a download in flight likes it.
+GRACE = 1.5
+
+
+async def serve_stdio(server: OperationServer) -> None:
+    """Serve on stdin and stdout until the host closes stdin or a signal says stop.
+
+    The SDK reads stdin in a thread that nothing can interrupt: SIGINT would wait for the host, and SIGTERM would end
+    the process between two statements. So the server is cancelled, its studio closes, and the process leaves without
+    the thread.
+    """
+    async with anyio.create_task_group() as watch:
+        serving = anyio.CancelScope()
+        watch.start_soon(_leave_on_signal, server, serving)
+        with serving:
+            await server.run_stdio_async()
+        watch.cancel_scope.cancel()
+
+
+async def _leave_on_signal(server: OperationServer, serving: anyio.CancelScope) -> None:
+    try:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                serving.cancel()
+                if server.closed is not None:
+                    with anyio.move_on_after(GRACE):
+                        await server.closed.wait()
+                _leave()
+    except NotImplementedError:  # Windows: its event loop takes no signal handlers
+        signal.signal(signal.SIGINT, lambda *_: _leave())
+
+
+def _leave() -> None:
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)

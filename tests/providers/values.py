@@ -1,0 +1,65 @@
+"""Orders, recorded answers and calls that the tests of providers/ and client/ share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kling_tools.model.media import ImageLimits, Picture
+from kling_tools.model.money import Price
+from kling_tools.model.plan import Order, Plan, Route
+from kling_tools.providers.dialect import WireAnswer
+
+SAMPLES = Path(__file__).parent / "samples"
+HOST = "https://api-singapore.klingai.com"
+EXTERNAL_ID = "k3x9q0a1b2c3d"
+PICTURE = Picture(data=b"\x89PNG-bytes", width=640, height=640, mime="image/png")
+
+PLAN = Plan(
+    tool="create_video",
+    effect="text-to-video",
+    route=Route("kling", "standard"),
+    model="kling-3.0",
+    wire_model="kling-3.0",
+    prompt="a heron lands on a pond",
+    seconds=5,
+    resolution="720p",
+    aspect_ratio="9:16",
+    audio="off",
+    multi_shot=False,
+    image=None,
+    last_image=None,
+    image_limits=ImageLimits(max_bytes=50_000_000, min_side=300, max_ratio=2.5),
+    price=Price.unknown(),
+    typical_seconds=60,
+)
+
+
+def an_order(image: Picture | None = None, last_image: Picture | None = None, **plan: Any) -> Order:
+    """Return an order; with a picture it is image-to-video."""
+    if image is not None:
+        plan = {"effect": "image-to-video", "aspect_ratio": None, "image": "a.png", **plan}
+    return Order(plan=replace(PLAN, **plan), external_id=EXTERNAL_ID, image=image, last_image=last_image)
+
+
+def sample(standard: str, name: str) -> tuple[int, dict[str, Any]]:
+    """Return a recorded answer's HTTP status and body."""
+    recorded = json.loads((SAMPLES / standard / f"{name}.json").read_text(encoding="utf-8"))
+    return recorded["http"], recorded["body"]
+
+
+def an_answer(
+    body: object, status: int = 200, headers: Mapping[str, str] | None = None, host: str = HOST
+) -> WireAnswer:
+    """Return an answer with this JSON, or these bytes."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return WireAnswer(status=status, body=raw, headers=headers or {}, host=host)
+
+
+def recorded(standard: str, name: str, headers: Mapping[str, str] | None = None, host: str = HOST) -> WireAnswer:
+    """Return a recorded answer."""
+    status, body = sample(standard, name)
+    return an_answer(body, status, headers, host)

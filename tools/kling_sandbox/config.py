@@ -1,0 +1,32 @@
+"""What a sandbox is started with: one frozen value, no environment, no globals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .faults import Fault
+
+API_KEY = "api-key-kling-sandbox"
+ACCESS_KEY = "sandbox-access"
+SECRET_KEY = "sandbox-secret"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxConfig:
+    """Say where the sandbox keeps its tasks, how fast its time runs and which keys open it.
+
+    `state_dir` survives restarts and may be shared by processes. At `speed` 10 a task of 50 s takes 5 s. `concurrency`
+    is counted per model version (fact sheet 9.2). `ffmpeg` is the encoder's path; empty means there is none.
+    """
+
+    state_dir: Path
+    speed: float = 1.0
+    api_keys: frozenset[str] = frozenset({API_KEY})
+    access_keys: Mapping[str, str] = field(default_factory=lambda: {ACCESS_KEY: SECRET_KEY})
+    concurrency: int = 5
+    ffmpeg: str = ""
+    clock: Callable[[], float] = time.time
+    faults: tuple[Fault, ...] = ()

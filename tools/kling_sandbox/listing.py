@@ -1,0 +1,96 @@
+"""POST /tasks: the list of the new standard, with filters, a span of time and a cursor (fact sheet 2.3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import fields
+from .envelope import invalid
+from .fields import Body
+from .tasks import LIFETIME_MS, Task
+
+STATUSES = frozenset({"submitted", "processing", "succeeded", "failed"})
+PRODUCT_TYPES = frozenset({"video", "image", "try_on"})
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is listed: a span, filters, a page size, and the last task of the page before."""
+
+    start_ms: int
+    end_ms: int
+    limit: int
+    statuses: frozenset[str] | None
+    product_types: frozenset[str] | None
+    after: tuple[int, str] | None = None
+
+
+def read_listing(body: Body, now_ms: int) -> Listing:
+    """Read the body. A cursor brings its own span and filters; the other fields are then ignored."""
+    if cursor := fields.text(body, "cursor"):
+        return _from_cursor(cursor)
+    limit = fields.integer(body, "limit", 100)
+    if not 1 <= limit <= 500:
+        raise invalid("limit must be between 1 and 500")
+    start = fields.moment(body.get("start_time"), "start_time", now_ms - LIFETIME_MS)
+    end = fields.moment(body.get("end_time"), "end_time", now_ms)
+    if start > end:
+        raise invalid("start_time must not be after end_time")
+    filters = fields.objects(body, "filters")
+    return Listing(
+        start, end, limit, _filter(filters, "status", STATUSES), _filter(filters, "product_type", PRODUCT_TYPES)
+    )
+
+
+def page(listing: Listing, newest_first: list[Task], status_of: Callable[[Task], str]) -> tuple[list[Task], str]:
+    """Return one page and the cursor of the next, '' when there is none."""
+    if listing.product_types is not None and "video" not in listing.product_types:
+        return [], ""
+    left = [
+        task
+        for task in newest_first
+        if (listing.after is None or (task.created_ms, task.id) < listing.after)
+        and (listing.statuses is None or status_of(task) in listing.statuses)
+    ]
+    shown = left[: listing.limit]
+    return shown, _to_cursor(listing, shown[-1]) if len(left) > len(shown) else ""
+
+
+def _filter(filters: list[Body], key: str, allowed: frozenset[str]) -> frozenset[str] | None:
+    for part in filters:
+        if part.get("key") not in ("status", "product_type"):
+            raise invalid("filters: key must be status or product_type")
+    # Values of one key are alternatives, keys are conditions.
+    lists = [part.get("values") for part in filters if part.get("key") == key]
+    if not lists:
+        return None
+    values = [value for values in lists if isinstance(values, list) for value in values]
+    if not values or not all(isinstance(value, str) and value in allowed for value in values):
+        raise invalid(f"filters: values of {key} must be among {', '.join(sorted(allowed))}")
+    return frozenset(values)
+
+
+def _to_cursor(listing: Listing, last: Task) -> str:
+    value = {
+        "span": [listing.start_ms, listing.end_ms],
+        "limit": listing.limit,
+        "status": None if listing.statuses is None else sorted(listing.statuses),
+        "after": [last.created_ms, last.id],
+    }
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+def _from_cursor(cursor: str) -> Listing:
+    try:
+        value: dict[str, Any] = json.loads(base64.urlsafe_b64decode(cursor))
+        statuses = None if value["status"] is None else frozenset(value["status"])
+        start, end = (int(part) for part in value["span"])
+        made, id = value["after"]
+        return Listing(start, end, int(value["limit"]), statuses, None, (int(made), str(id)))
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise invalid("cursor is invalid") from error

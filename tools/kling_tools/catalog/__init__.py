@@ -1,0 +1,1 @@
+"""What Kling offers and what it costs, as dated data, and the rules that read it. Nothing here sends or stores."""

@@ -1,0 +1,236 @@
+"""One provider, asked and answered: orders go out, observations come back, and every failure says if money moved.
+
+The room between the dialect, which knows words, and the wire, which knows bytes. It knows what may be repeated: a query
+and a download always, a create never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from kling_tools.client.download import Download, open_download
+from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
+from kling_tools.clock import Clock
+from kling_tools.model.errors import (
+    AlreadyExists,
+    KlingError,
+    ProviderBroken,
+    ProviderRefused,
+    Unauthorised,
+    Unreachable,
+    Unsure,
+)
+from kling_tools.model.plan import Order
+from kling_tools.model.tasks import Observation, Remote
+from kling_tools.providers.dialect import Page, WireAnswer, WireCall
+from kling_tools.providers.registry import Connection
+
+#: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again (engine 2.4).
+SUBMIT_SECONDS = 100.0
+QUERY_SECONDS = 100.0
+#: How far a list is followed for one look: 20 pages of 500 are 10,000 tasks.
+MAX_PAGES = 20
+#: A clock that is further off than this explains a refused token.
+SKEW_SECONDS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """What a free call told: the server's time (seconds since the epoch), and how long it took."""
+
+    server_time: float | None
+    simulated: bool
+    latency: float
+
+
+class Client:
+    """A configured provider, ready to be used; nothing is opened before the first call."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        *,
+        submit_seconds: float = SUBMIT_SECONDS,
+        query_seconds: float = QUERY_SECONDS,
+    ) -> None:
+        self.connection = connection
+        self._dialect = connection.dialect
+        self._clock = clock
+        self._wire = Wire(connection, clock, transport)
+        self._submit_seconds = submit_seconds
+        self._query_seconds = query_seconds
+
+    def __repr__(self) -> str:
+        """Show the provider, and no secret."""
+        return f"Client({self.connection!r})"
+
+    def product(self, order: Order) -> str:
+        """Return the product's path that an order goes to: what `find` needs when no answer came."""
+        return self._dialect.create(order).product
+
+    async def submit(self, order: Order) -> Observation:
+        """Buy one task, once; a task that is there already under this external id is returned.
+
+        Raises:
+            Refused: it cannot be encoded. Unreachable: nothing left. ProviderRefused: nothing was bought.
+            Unsure: everything else; `find` tells later, and only then may the same order be sent again.
+        """
+        call = self._dialect.create(order)
+        try:
+            async with asyncio.timeout(self._submit_seconds):
+                answer = await self._wire.send(call, READ_SECONDS)
+                try:
+                    return self._dialect.accepted(call, answer)
+                except AlreadyExists as refusal:
+                    return await self._existing(order.external_id, call.product, refusal)
+        except TimeoutError:
+            raise Unsure(f"Kling did not answer in {self._submit_seconds:g} seconds.") from None
+        except ProviderBroken as error:
+            raise Unsure(f"{error.message} It may have accepted the task.") from error
+
+    async def look(self, remotes: Sequence[Remote]) -> list[Observation]:
+        """Return where tasks stand; one that the provider does not show is left out. Part of the answer is an answer.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken: not one task could be seen.
+        """
+        known = {remote.id: remote for remote in remotes}
+        seen: dict[str, Observation] = {}
+        trouble: KlingError | None = None
+        for call in self._dialect.looks(remotes):
+            wanted = {remote.id for remote in remotes if remote.product == call.product}
+            try:
+                async for page in self._pages(call, wanted):
+                    for found in page.observations:
+                        if remote := known.get(found.remote.id):  # ours knows the product; a shared query does not
+                            seen[remote.id] = replace(found, remote=remote)
+            except Unreachable as error:
+                trouble = error
+                break
+            except (ProviderRefused, ProviderBroken) as error:
+                trouble = trouble or error
+        if trouble is not None and not seen:
+            raise trouble
+        return list(seen.values())
+
+    async def find(self, external_id: str, product: str) -> Observation | None:
+        """Return the task that has our own id, or nothing when the provider says that there is none.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        call = self._dialect.find(external_id, product)
+        found = self._dialect.seen(call, await self._ask(call))
+        for observation in found:
+            if observation.external_id == external_id:
+                return observation
+        if not found:
+            return None
+        if len(found) == 1 and not found[0].external_id:  # the id is not echoed, but it was the question
+            return replace(found[0], external_id=external_id)
+        raise ProviderBroken("Kling answered a question for one task with others.")
+
+    async def recent(self, product: str, limit: int = 100) -> list[Observation]:
+        """Return the account's newest tasks.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        seen: list[Observation] = []
+        following: WireCall | None = self._dialect.listing(product, limit)
+        for _ in range(MAX_PAGES):
+            if following is None or len(seen) >= limit:
+                break
+            page = self._dialect.page(following, await self._ask(following))
+            seen += page.observations
+            following = page.next
+        return seen[:limit]
+
+    async def probe(self) -> ProbeResult:
+        """Make one free call with the credentials.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken: the cause; a clock that is off is named.
+        """
+        call = self._dialect.probe()
+        started = self._clock.now()
+        answer = await self._ask(call)
+        latency = max(0.0, self._clock.now() - started)
+        server_time = _date(answer)
+        try:
+            self._dialect.seen(call, answer)
+        except Unauthorised as error:
+            skew = 0.0 if server_time is None else self._clock.now() - server_time
+            if self.connection.access_key and abs(skew) > SKEW_SECONDS:  # a static key does not depend on the clock
+                error.advice = f"This machine's clock is {_skew(skew)}. {error.advice}"
+            raise
+        return ProbeResult(server_time=server_time, simulated=answer.simulated, latency=latency)
+
+    def download(self, url: str, *, offset: int = 0, etag: str = "") -> AbstractAsyncContextManager[Download]:
+        """Open a result's file without credentials, from `offset` on.
+
+        Raises:
+            LinkExpired: ask the task for a new address. Unreachable: try again.
+        """
+        return open_download(self._wire, url, offset=offset, etag=etag)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._wire.aclose()
+
+    async def _existing(self, external_id: str, product: str, refusal: AlreadyExists) -> Observation:
+        """Return the task that is in the way of a create: it is the one we wanted.
+
+        No trouble on this way may look like a refusal of the create: the task exists.
+        """
+        try:
+            found = await self.find(external_id, product)
+        except KlingError as error:
+            raise Unsure(f"{refusal.message} It could not be looked up: {error.message}") from error
+        if found is None:
+            raise Unsure(f"{refusal.message} It does not show yet.")
+        return found
+
+    async def _pages(self, call: WireCall, wanted: set[str]) -> AsyncIterator[Page]:
+        """Follow a list until every wanted task was seen; a query by id is one page."""
+        following: WireCall | None = call
+        for _ in range(MAX_PAGES):
+            if following is None:
+                return
+            page = self._dialect.page(following, await self._ask(following))
+            yield page
+            wanted = wanted - {observation.remote.id for observation in page.observations}
+            following = page.next if wanted else None
+
+    async def _ask(self, call: WireCall) -> WireAnswer:
+        """Send a query: whatever broke on the way, it may be asked again."""
+        return await _repeatable(self._wire.send(call, READ_SECONDS), self._query_seconds)
+
+
+async def _repeatable(sending: Awaitable[WireAnswer], deadline: float) -> WireAnswer:
+    try:
+        async with asyncio.timeout(deadline):
+            return await sending
+    except TimeoutError:
+        raise Unreachable(f"Kling did not answer in {deadline:g} seconds.", advice=AGAIN) from None
+    except Unsure as error:
+        raise Unreachable(error.message, advice=AGAIN) from error
+
+
+def _date(answer: WireAnswer) -> float | None:
+    try:
+        return parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _skew(seconds: float) -> str:
+    return f"{abs(seconds):.0f} seconds {'fast' if seconds > 0 else 'slow'}"

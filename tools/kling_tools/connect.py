@@ -1,0 +1,123 @@
+"""From settings to open accounts: which providers there are, over which wire, with which files and journal.
+
+The one place that knows that without keys the simulated Kling takes the provider's seat. Opens nothing that may fail:
+a wrong setting becomes a complaint, spoken when somebody wants to spend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kling_tools.client.client import Client
+from kling_tools.client.local import App, in_process
+from kling_tools.clock import Clock
+from kling_tools.files.inputs import Inputs, default_roots
+from kling_tools.files.outputs import Outputs
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.store import Store
+from kling_tools.model.errors import BadSettings
+from kling_tools.model.plan import Route
+from kling_tools.providers.registry import Connection, kling_connection, sandbox_connection
+from kling_tools.settings import Settings
+
+#: Not a host: the address at which the in-process simulator is mounted on the wire.
+SANDBOX_ADDRESS = "http://kling.sandbox"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Everything the studio works with. `routes` are the accounts one can buy from, the preferred first."""
+
+    settings: Settings
+    journal: Journal
+    store: Store
+    orders: Orders
+    outputs: Outputs
+    accounts: tuple[Account, ...]
+    complaint: BadSettings | None
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Account name -> route."""
+        return {a.name: Route(a.connection.provider, a.connection.dialect.standard) for a in self.accounts}
+
+    def simulated(self, account: str) -> bool:
+        """Whether an account is known to cost nothing."""
+        return any(a.connection.simulated for a in self.accounts if a.name == account)
+
+    def speed(self, account: str) -> float:
+        """Return how much faster than life an account works."""
+        return self.settings.sandbox_speed if self.simulated(account) else 1.0
+
+    def complain(self) -> None:
+        """Raise what keeps the house from having a provider."""
+        raise self.complaint or BadSettings("No provider is configured.", advice="Set KLING_API_KEY.")
+
+    async def close(self) -> None:
+        """Close the wires, then the journal."""
+        for account in self.accounts:
+            await account.client.aclose()
+        await self.store.close()
+
+
+def open_accounts(settings: Settings, clock: Clock) -> Opened:
+    """Return the house's accounts; opens no file and no connection yet."""
+    store = Store(settings.data_dir / "journal.sqlite3")
+    journal = Journal(store, clock)
+    roots = settings.input_roots or default_roots(settings.output_dir, Path.cwd(), Path.home())
+    orders = Orders(journal, Inputs(roots), settings.ffmpeg)
+    accounts: tuple[Account, ...] = ()
+    complaint: BadSettings | None = None
+    try:
+        accounts = (_account(_connection(settings), settings, journal, orders, clock),)
+    except BadSettings as error:
+        complaint = error
+    return Opened(settings, journal, store, orders, Outputs(settings.output_dir), accounts, complaint)
+
+
+def _connection(settings: Settings) -> Connection:
+    if settings.provider != "sandbox" and settings.has_keys:
+        return kling_connection(
+            api_key=settings.api_key,
+            access_key=settings.access_key,
+            secret_key=settings.secret_key,
+            base_url=settings.base_url,
+            region=settings.region,
+        )
+    if settings.provider != "sandbox":
+        # A key that was meant and is not there must never turn into a rehearsal that looks like the real thing.
+        settings.check()
+    return sandbox_connection("api-key-kling-sandbox", SANDBOX_ADDRESS)
+
+
+def _account(
+    connection: Connection, settings: Settings, journal: Journal, orders: Orders, clock: Clock
+) -> Account:
+    transport = in_process(_sandbox(settings)) if connection.simulated else None
+    name = "sandbox" if connection.simulated else f"{connection.provider}@{urlsplit(connection.base_url).netloc}"
+    client = Client(connection, clock, transport)
+    return Account(name, connection, client, settings.max_concurrency, journal, orders)
+
+
+def _sandbox(settings: Settings) -> Callable[[], App]:
+    def make() -> App:
+        # Imported at the first request: most servers talk to the real Kling and should not carry the simulated one.
+        from kling_sandbox import SandboxConfig, create_app
+
+        from kling_tools.files.ffmpeg import Encoder
+
+        return create_app(
+            SandboxConfig(
+                state_dir=settings.data_dir / "sandbox",
+                speed=settings.sandbox_speed,
+                concurrency=settings.max_concurrency,
+                ffmpeg=Encoder.find(settings.ffmpeg).path,
+            )
+        )
+
+    return make

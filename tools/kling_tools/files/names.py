@@ -1,0 +1,52 @@
+"""What a result is called on disk: found again by a person, safe on every system, never longer than it may be."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from kling_tools.clock import local_day
+from kling_tools.model.errors import StorageUnavailable, quoted
+from kling_tools.model.tasks import Task
+
+MAX_BYTES = 120
+_ENDINGS = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
+_FORBIDDEN = frozenset('<>:"/\\|?*')
+_WINDOWS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
+
+
+def file_name(task: Task, index: int, kind: str) -> str:
+    """Return the name of a task's n-th result, counted from 1: date, words of the prompt, task id; 120 bytes at most.
+
+    It begins with a digit, so it is no hidden file, no option and none of Windows' reserved names.
+    """
+    number = f"-{index}" if index > 1 else ""
+    identity = f"({'simulated ' if task.simulated else ''}{_words(task.id, 40).replace(' ', '')}{number})"
+    ending = _ENDINGS.get(kind, "")
+    date = local_day(task.created).isoformat()
+    room = MAX_BYTES - len(f"{date}  {identity}{ending}".encode())
+    return f"{date} {_words(task.plan.prompt, room) or _words(kind, room)} {identity}{ending}"
+
+
+def _words(text: str, most: int) -> str:
+    """Return the letters, marks and digits of a text as words, cut between two of them to `most` bytes."""
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in unicodedata.normalize("NFC", text[:1000]))
+    words = " ".join(kept.split())
+    cut = words.encode(errors="ignore")[:most].decode(errors="ignore")
+    if len(cut) < len(words) and words[len(cut)] != " " and " " in cut:
+        whole = cut.rpartition(" ")[0]
+        cut = whole if len(whole) * 2 > len(cut) else cut  # a language without spaces is cut where it must be
+    return cut.strip()
+
+
+def plain_name(name: str) -> str:
+    """Return the name if it is one that stays in its directory on every system.
+
+    Raises:
+        StorageUnavailable: it is empty, a path, hidden, reserved or too long.
+    """
+    parts = name.split(".")
+    hostile = any(c in _FORBIDDEN or unicodedata.category(c)[0] == "C" for c in name)
+    reserved = parts[0].strip().lower() in _WINDOWS
+    if hostile or reserved or not parts[0] or name != name.strip(" .") or len(name.encode(errors="replace")) > 200:
+        raise StorageUnavailable(f"{quoted(name, 80)} cannot be a file's name.")
+    return name

@@ -1,0 +1,209 @@
+"""Pictures of a video for an agent that cannot play it: a contact sheet, the frame at a time, the last frame.
+
+A sheet is one decoding pass: seeking to each of nine frames costs three times as much (engine.md 4). ffmpeg hands over
+raw pixels; Pillow writes the times on them and makes the JPEG, and where it is missing ffmpeg makes one without times.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kling_tools.files.ffmpeg import Encoder, file_argument
+from kling_tools.files.mp4 import VideoFacts, read_facts
+from kling_tools.model.errors import MediaFailed
+
+MAX_FRAMES = 16
+_GAP = 4
+_GROUND = "0x1c1c1c"
+_TIMEOUT = 60.0
+_QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
+_PNG_PIXELS = 2_200_000  # raw, that is 6.6 MB: a PNG of it stays under the 10 MB of kling-official 11
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A contact sheet; `times` in seconds, row by row, as many as there are cells in use."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    times: tuple[float, ...]
+    columns: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; `at` is its time in seconds."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a sheet is divided: columns, rows, and a cell's sides in pixels."""
+
+    columns: int
+    rows: int
+    width: int
+    height: int
+
+
+def usual_frames(seconds: float) -> int:
+    """Return how many frames show a video of this length well."""
+    return 6 if seconds <= 6 else 9 if seconds <= 20 else 12
+
+
+def lay_out(count: int, width: int, height: int, max_width: int) -> Layout:
+    """Return the grid that shows `count` frames of these sides largest, no wider than `max_width` and no taller."""
+    best, most = Layout(1, count, 1, 1), 0.0
+    for columns in range(1, count + 1):
+        rows = -(-count // columns)
+        room_x = (max_width - (columns - 1) * _GAP) / columns
+        room_y = (max_width - (rows - 1) * _GAP) / rows
+        scale = min(room_x / width, room_y / height, 1.0)
+        cell = Layout(columns, rows, max(2, int(width * scale)), max(2, int(height * scale)))
+        worth = cell.width * cell.height * (count / (columns * rows)) ** 2  # empty cells are worth a smaller picture
+        if worth >= most * 0.98:  # of two that are nearly equal, the wider
+            best, most = cell, worth
+    return best
+
+
+async def contact_sheet(
+    encoder: Encoder,
+    path: Path,
+    facts: VideoFacts,
+    *,
+    frames: int | None = None,
+    max_width: int = 1024,
+    max_bytes: int = 100_000,
+) -> Sheet:
+    """Return frames spread evenly from the first to the last, as a JPEG of at most `max_bytes` where that can be.
+
+    Raises:
+        EncoderMissing, MediaFailed
+    """
+    last = facts.last_at or max(0.0, facts.seconds - 0.1)
+    wanted = min(frames or usual_frames(facts.seconds), MAX_FRAMES, facts.frames or MAX_FRAMES) if last else 1
+    gap = last / (wanted - 1) if wanted > 1 else 0.0
+    grid = lay_out(wanted, facts.width, facts.height, max_width)
+    # Half a thousandth early, so that a frame that begins exactly then is not missed by rounding.
+    filters = (
+        f"setpts=PTS-STARTPTS,select='gte(t+0.0005,selected_n*{gap:.6f})',scale={grid.width}:{grid.height},setsar=1,"
+        f"tile={grid.columns}x{grid.rows}:nb_frames={wanted}:padding={_GAP}:color={_GROUND}"
+    )
+    raw = await encoder.run([*_source(path), "-vf", filters, "-frames:v", "1", *_RAW], timeout=_TIMEOUT)
+    times = tuple(round(index * gap, 3) for index in range(wanted))
+    jpeg = await _jpeg(encoder, raw, _marks(grid, times), max_bytes)
+    return Sheet(jpeg, *_sides(raw), times, grid.columns)
+
+
+def _marks(grid: Layout, times: tuple[float, ...]) -> list[tuple[int, int, str]]:
+    """Return the lower left corner of each cell and the text that belongs there."""
+    across, down = grid.width + _GAP, grid.height + _GAP
+    places = ((index % grid.columns, index // grid.columns, at) for index, at in enumerate(times))
+    return [(column * across, row * down + grid.height, f"{at:.1f} s") for column, row, at in places]
+
+
+async def frame_at(
+    encoder: Encoder, path: Path, seconds: float, *, max_width: int = 1024, max_bytes: int = 100_000
+) -> Frame:
+    """Return the frame shown at a time; a time after the end gives the last frame, and `at` says so.
+
+    Raises:
+        EncoderMissing, MediaFailed
+    """
+    facts = await asyncio.to_thread(read_facts, path)
+    at = min(max(seconds, 0.0), facts.last_at or facts.seconds)
+    grid = lay_out(1, facts.width, facts.height, max_width)
+    tail = ["-vf", f"scale={grid.width}:{grid.height},setsar=1", "-frames:v", "1", *_RAW]
+    # The frame on show began up to a frame's length before; asking a little early never lands on the next one.
+    step = facts.last_at / (facts.frames - 1) if facts.frames > 1 else 0.0
+    start = round(at / step - 0.499) * step - step / 4 if step else at
+    raw = await encoder.run([*_source(path, max(0.0, start)), *tail], timeout=_TIMEOUT)
+    if not raw:
+        raise MediaFailed(f"The video has no picture at {at:.1f} s.")
+    return Frame(await _jpeg(encoder, raw, [], max_bytes), *_sides(raw), round(at, 3))
+
+
+async def last_frame(encoder: Encoder, path: Path) -> bytes:
+    """Return the real last frame in full size: PNG, or JPEG of the highest quality where a PNG would pass 10 MB.
+
+    Raises:
+        EncoderMissing, MediaFailed
+    """
+    facts = await asyncio.to_thread(read_facts, path)
+    small = facts.width * facts.height <= _PNG_PIXELS
+    kind = ("-c:v", "png", "-pix_fmt", "rgb24") if small else ("-c:v", "mjpeg", "-q:v", "1", "-pix_fmt", "yuvj444p")
+    # Tables tell where the last frame begins, but not to the frame in every file: decode the last few, keep the last.
+    step = facts.last_at / (facts.frames - 1) if facts.frames > 1 else 0.1
+    tail = ["-vf", "reverse", "-frames:v", "1", *kind, "-f", "image2pipe", "pipe:1"]
+    found = await encoder.run([*_source(path, max(0.0, facts.last_at - 3 * step)), *tail], timeout=_TIMEOUT)
+    if not found:
+        raise MediaFailed("The video's last picture cannot be decoded.")
+    return found
+
+
+_RAW = ("-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "pipe:1")
+
+
+def _source(path: Path, start: float = 0.0) -> list[str]:
+    # The demuxer is named, so that a playlist with the name of a video is not followed to other files.
+    seek = ["-ss", f"{start:.6f}"] if start else []
+    return [*seek, "-f", "mov", "-threads", "2", "-i", file_argument(path), "-an", "-sn", "-dn"]
+
+
+def _sides(ppm: bytes) -> tuple[int, int]:
+    match = re.match(rb"P6\s(\d+)\s(\d+)\s255\s", ppm)
+    if match is None:
+        raise MediaFailed("ffmpeg found no picture in the video.")
+    return int(match[1]), int(match[2])
+
+
+async def _jpeg(encoder: Encoder, ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes:
+    """Return the first quality that fits; the lowest where none does."""
+    _sides(ppm)
+    made = await asyncio.to_thread(_with_pillow, ppm, marks, max_bytes)
+    if made is not None:
+        return made
+    jpeg = b""
+    for _, quality in _QUALITIES:
+        args = ["-f", "image2pipe", "-c:v", "ppm", "-i", "pipe:0", "-c:v", "mjpeg", "-q:v", str(quality)]
+        args += ["-pix_fmt", "yuvj420p", "-f", "image2pipe", "pipe:1"]
+        jpeg = await encoder.run(args, timeout=_TIMEOUT, stdin=ppm)
+        if len(jpeg) <= max_bytes:
+            break
+    return jpeg
+
+
+def _with_pillow(ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes | None:
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        return None
+    from io import BytesIO
+
+    with Image.open(BytesIO(ppm), formats=("PPM",)) as image:
+        image.load()
+        draw, font = ImageDraw.Draw(image, "RGBA"), ImageFont.load_default(13)
+        for left, bottom, text in marks:
+            _mark(draw, font, (left, bottom), text)
+        for quality, _ in _QUALITIES:
+            image.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
+            if out.tell() <= max_bytes:
+                break
+        return out.getvalue()
+
+
+def _mark(draw: Any, font: Any, corner: tuple[int, int], text: str) -> None:
+    """Write a time into a cell's lower left corner, readable on any picture."""
+    left, bottom = corner[0] + 4, corner[1] - 4
+    box = draw.textbbox((left + 5, bottom - 4), text, font=font, anchor="ls")
+    draw.rounded_rectangle((left, box[1] - 4, box[2] + 5, bottom), radius=4, fill=(0, 0, 0, 170))
+    draw.text((left + 5, bottom - 4), text, font=font, anchor="ls", fill=(255, 255, 255, 255))

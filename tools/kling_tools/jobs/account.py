@@ -1,0 +1,22 @@
+"""One account at one provider, as the engine sees it: whom to ask and how many tasks may run at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kling_tools.client.client import Client
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.orders import Orders
+from kling_tools.providers.registry import Connection
+
+
+@dataclass(frozen=True)
+class Account:
+    """An open way to a provider. `name` (provider and host) is what the journal files its tasks under."""
+
+    name: str
+    connection: Connection
+    client: Client
+    slots: int
+    journal: Journal
+    orders: Orders

@@ -1,0 +1,39 @@
+"""Which process looks: the holder of a file lock that the kernel frees on any death, and only then.
+
+A process that is merely suspended keeps its office: two watchers would ask twice, and a laptop's sleep is no death.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from kling_tools.files.locking import try_lock
+from kling_tools.files.storage import storage
+
+
+class Election:
+    """One account's office of watcher among the processes that share a data directory."""
+
+    def __init__(self, folder: Path, account: str) -> None:
+        self._path = folder / f"watch-{hashlib.sha256(account.encode()).hexdigest()[:12]}.lock"
+        self._held: int | None = None
+
+    def won(self) -> bool:
+        """Whether this process is, or now becomes, the watcher. Never waits.
+
+        Raises:
+            StorageUnavailable: the data directory cannot be written.
+        """
+        if self._held is None:
+            with storage(self._path.parent):
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._held = try_lock(self._path)
+        return self._held is not None
+
+    def resign(self) -> None:
+        """Leave the office to whoever asks next."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None

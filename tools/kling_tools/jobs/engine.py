@@ -1,0 +1,203 @@
+"""Brings every task to its end, whoever started it: submits what waits, looks at what runs, fetches what is done.
+
+Two triggers per account, both idempotent: `pump` and `beat`. Losing or doubling one costs nothing, because the
+journal decides. One process per machine does the looking: the holder of a lock that the kernel frees on any death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from kling_tools.clock import Clock
+from kling_tools.files.outputs import Outputs
+from kling_tools.jobs import pace
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.bell import Bell
+from kling_tools.jobs.election import Election
+from kling_tools.jobs.fetch import fetch
+from kling_tools.jobs.journal import Enqueued, Journal
+from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.submit import resolve, submit
+from kling_tools.model.errors import KlingError
+from kling_tools.model.plan import Order
+from kling_tools.model.tasks import Hindered, Observation, Seen, Status, Task
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+#: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
+FAREWELL_SECONDS = 5.0
+
+#: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
+#: journal lets one of them through in any case.
+FOREIGN_SECONDS = 15.0
+
+Submission = asyncio.Task[tuple[Task, KlingError | None]]
+
+_RUNNING = frozenset({Status.SUBMITTED, Status.PROCESSING})
+_DOUBTFUL = frozenset({Status.UNSURE, Status.SUBMITTING})
+_IN_SLOT = _RUNNING | _DOUBTFUL
+
+
+class Engine:
+    """The work that goes on behind the tools."""
+
+    def __init__(
+        self, journal: Journal, outputs: Outputs, accounts: Sequence[Account], clock: Clock, lock_dir: Path
+    ) -> None:
+        self.accounts = {a.name: a for a in accounts}
+        self.bell = Bell()
+        self.times: dict[tuple[str, str], list[float]] = {}
+        self._journal = journal
+        self._outputs = outputs
+        self._clock = clock
+        self._lock_dir = lock_dir
+        self._looked: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}
+        self._mine: set[str] = set()
+        self._starting: set[str] = set()
+        self._at_work: dict[str, asyncio.Task[Any]] = {}
+        self._learned = False
+        self._loops: list[asyncio.Task[None]] = []
+        journal.on_change = self._changed
+
+    def start(self) -> None:
+        """Begin to watch every account, in the background."""
+        self._loops = [asyncio.create_task(self._watch(a), name=f"watch {a.name}") for a in self.accounts.values()]
+
+    async def stop(self) -> None:
+        """Stop watching; give what is on the wire a moment, then leave it to the journal."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._at_work:
+            await asyncio.wait(self._at_work.values(), timeout=FAREWELL_SECONDS)
+        for work in list(self._at_work.values()):
+            work.cancel()
+        await asyncio.gather(*self._at_work.values(), return_exceptions=True)
+
+    async def buy(self, task: Task, order: Order, budget: Budget, *, again: bool) -> tuple[Enqueued, Submission | None]:
+        """Write the intent, then send it in the background, so that a caller who goes away takes nothing along.
+
+        Raises:
+            OverBudget, StorageUnavailable: nothing was written and nothing was sent.
+        """
+        self._mine.add(task.id)
+        self._starting.add(task.id)
+        try:
+            enqueued = await self._journal.enqueue(task, budget, again=again)
+            if enqueued.repeated:
+                return enqueued, None
+            return enqueued, self._begin(task.id, submit(self.accounts[task.account], task, order))
+        finally:
+            # A caller who left in between may have left a written intent: from here on `pump` sees it.
+            self._starting.discard(task.id)
+
+    def pump(self, account: Account, tasks: Sequence[Task]) -> None:
+        """Send what waits, oldest first, as far as slots are free."""
+        now = self._clock.now()
+        taken = Counter(t.plan.model for t in tasks if t.status in _IN_SLOT or t.id in self._at_work)
+        for task in tasks:
+            if task.status is not Status.QUEUED or task.not_before > now or self._is_busy_with(task):
+                continue
+            if task.id not in self._mine and now - task.updated < FOREIGN_SECONDS:
+                continue
+            if taken[task.plan.model] < account.slots:
+                taken[task.plan.model] += 1
+                self._begin(task.id, submit(account, task))
+
+    def _is_busy_with(self, task: Task) -> bool:
+        return task.id in self._at_work or task.id in self._starting
+
+    async def beat(self, account: Account) -> None:
+        """Do everything that is due for an account, once."""
+        tasks = await self._journal.active(account.name)
+        self.pump(account, tasks)
+        for task in tasks:
+            if self._is_busy_with(task) or self._retry_at.get(task.id, 0) > self._clock.now():
+                continue
+            if task.status in _DOUBTFUL:
+                self._again_in(task.id, 5.0)
+                self._begin(task.id, resolve(account, task))
+            elif task.status is Status.FETCHING:
+                self._again_in(task.id, 10.0 if task.trouble else 1.0)
+                self._begin(task.id, fetch(account, self._outputs, task))
+        await self._look(account, [t for t in tasks if t.status in _RUNNING and t.remote is not None])
+
+    async def _look(self, account: Account, running: Sequence[Task]) -> None:
+        """Look at every running task in as few requests as the provider allows, once one of them is due."""
+        now = self._clock.now()
+        if self._retry_at.get(account.name, 0) > now or not any(self._due(t) <= now for t in running):
+            return
+        for task in running:
+            self._looked[task.id] = now
+        try:
+            seen = await account.client.look([t.remote for t in running if t.remote])
+        except KlingError as error:
+            # What runs there goes on without us: a look that fails delays, and never ends, a task.
+            self._again_in(account.name, 5.0)
+            for task in running:
+                await self._journal.apply(task.id, Hindered(error.message))
+            return
+        await self._note(running, {s.remote.id: s for s in seen})
+
+    async def _note(self, running: Sequence[Task], seen: dict[str, Observation]) -> None:
+        for task in running:
+            observation = seen.get(task.remote.id) if task.remote else None
+            if observation is not None:
+                await self._journal.apply(task.id, Seen(observation))
+
+    def _due(self, task: Task) -> float:
+        times = self.times.get((task.account, task.plan.model), ())
+        return pace.next_look(task, times, self._looked.get(task.id), self._clock.now())
+
+    def _again_in(self, key: str, seconds: float) -> None:
+        self._retry_at[key] = self._clock.now() + seconds
+
+    def _begin(self, key: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        running = asyncio.create_task(work, name=key)
+        self._at_work[key] = running
+        running.add_done_callback(lambda done: self._finished(key, done))
+        return running
+
+    def _finished(self, key: str, done: asyncio.Task[Any]) -> None:
+        self._at_work.pop(key, None)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("task %s: %s", key, error, exc_info=error)
+            self._again_in(key, 10.0)
+
+    def _changed(self, task: Task) -> None:
+        if task.status.ended:
+            self._looked.pop(task.id, None)
+            self._retry_at.pop(task.id, None)
+        if task.status is Status.SUCCEEDED and task.accepted_at and task.ended_at:
+            known = self.times.setdefault((task.account, task.plan.model), [])
+            known.insert(0, task.ended_at - task.accepted_at)
+            del known[20:]
+        self.bell.ring()
+
+    async def _watch(self, account: Account) -> None:
+        election = Election(self._lock_dir, account.name)
+        try:
+            while True:
+                try:
+                    if election.won():
+                        await self._learn()
+                        await self.beat(account)
+                except Exception as error:
+                    # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
+                    log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
+                    await self._clock.sleep(5 * TICK_SECONDS)
+                await self.bell.wait(self._clock, TICK_SECONDS)
+        finally:
+            election.resign()
+
+    async def _learn(self) -> None:
+        if not self._learned:
+            self.times = {k: v[:20] for k, v in (await self._journal.times_taken()).items()}
+            self._learned = True

@@ -1,0 +1,263 @@
+"""The truth about every task: one way to write an intent, one way to change a task, and the questions asked of both.
+
+A task changes only through `apply`, which reads, steps and writes in one transaction, together with its money.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from pydantic import TypeAdapter
+
+from kling_tools.clock import Clock, local_day
+from kling_tools.jobs import ledger
+from kling_tools.jobs.ledger import Budget, Entry
+from kling_tools.jobs.store import Connection, Store
+from kling_tools.model.money import from_micros
+from kling_tools.model.tasks import TERMINAL, Claimed, Event, Status, Task, step
+
+#: The same request within this time is taken for a repeated call, not for a second wish.
+SAME_REQUEST_SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """The task that stands for a request; `repeated` when it was there already."""
+
+    task: Task
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of a task's history."""
+
+    at: float
+    event: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Which tasks of the journal; `before` is a position from an earlier page."""
+
+    statuses: tuple[str, ...] = ()
+    words: str = ""
+    since: float = 0.0
+    limit: int = 20
+    before: tuple[float, str] | None = None
+
+
+class Journal:
+    """Tasks and money on disk. `on_change` is called in the event loop after every change."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.on_change: Callable[[Task], None] = lambda task: None
+
+    def now(self) -> float:
+        """Return the journal's time, seconds since the epoch."""
+        return self._clock.now()
+
+    async def enqueue(self, task: Task, budget: Budget, *, again: bool) -> Enqueued:
+        """Write the intent and hold the money in one transaction, before a byte leaves.
+
+        Raises:
+            OverBudget, StorageUnavailable: nothing was written.
+        """
+        now = self._clock.now()
+
+        def work(db: Connection) -> Enqueued:
+            if not again and (known := _same_request(db, task, now)):
+                return Enqueued(known, repeated=True)
+            day = local_day(now).isoformat()
+            entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
+            db.run("insert_task", **_columns(task))
+            db.run("insert_hold", task_id=task.id, **vars(entry))
+            _note(db, task, now, "Enqueued", "")
+            return Enqueued(task, repeated=False)
+
+        result = await self._store.do(work)
+        if not result.repeated:
+            self.on_change(result.task)
+        return result
+
+    async def claim(self, task_id: str, slots: int) -> Task | None:
+        """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
+        now = self._clock.now()
+
+        def work(db: Connection) -> Task | None:
+            task = _get(db, task_id)
+            if task is None or task.status is not Status.QUEUED or task.not_before > now:
+                return None
+            taken = db.row("occupied_slots", account=task.account, model=task.plan.model)
+            if taken is not None and taken[0] >= slots:
+                return None
+            return _write(db, task, Claimed(), now)
+
+        task = await self._store.do(work)
+        if task is not None:
+            self.on_change(task)
+        return task
+
+    async def apply(self, task_id: str, event: Event) -> Task:
+        """Change a task by one event and its money with it; returns it as it now is.
+
+        Raises:
+            KeyError: there is no such task.
+        """
+        now = self._clock.now()
+
+        def work(db: Connection) -> tuple[Task, bool]:
+            task = _get(db, task_id)
+            if task is None:
+                raise KeyError(task_id)
+            changed = _write(db, task, event, now)
+            return (changed or task), changed is not None
+
+        task, changed = await self._store.do(work)
+        if changed:
+            self.on_change(task)
+        return task
+
+    async def get(self, ids: Sequence[str]) -> dict[str, Task]:
+        """Return those of the tasks that exist."""
+
+        def work(db: Connection) -> dict[str, Task]:
+            found = ((i, _get(db, i)) for i in ids)
+            return {i: task for i, task in found if task is not None}
+
+        return await self._store.read(work)
+
+    async def active(self, account: str) -> list[Task]:
+        """Return an account's tasks that have not ended, oldest first."""
+        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
+
+    async def search(self, search: Search) -> tuple[list[Task], int]:
+        """Return one page, newest first, and how many match in all."""
+        status = json.dumps(search.statuses) if search.statuses else ""
+        before, before_id = search.before or (float("inf"), "")
+        match = {"status": status, "words": search.words.casefold(), "since": search.since}
+
+        def work(db: Connection) -> tuple[list[Task], int]:
+            rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
+            total = db.row("count_matching", **match)
+            return [_load(r[0]) for r in rows], total[0] if total else 0
+
+        return await self._store.read(work)
+
+    async def spent_today(self, *, simulated: bool) -> Decimal:
+        """Return what is held or settled on this local day, in US dollars."""
+        day = local_day(self._clock.now()).isoformat()
+        return from_micros(await self._store.read(lambda db: _spent(db, day, simulated)))
+
+    async def entry(self, task_id: str) -> Entry | None:
+        """Return a task's line in the ledger."""
+        return await self._store.read(lambda db: _entry(db, task_id))
+
+    async def history(self, task_id: str) -> list[Happening]:
+        """Return what happened to a task, oldest first."""
+        return await self._store.read(lambda db: [Happening(*r) for r in db.rows("history_of", task_id=task_id)])
+
+    async def times_taken(self) -> dict[tuple[str, str], list[float]]:
+        """Return seconds from accepted to done by account and model, newest first."""
+
+        def work(db: Connection) -> dict[tuple[str, str], list[float]]:
+            times: dict[tuple[str, str], list[float]] = {}
+            for account, model, took in db.rows("times_taken"):
+                times.setdefault((account, model), []).append(took)
+            return times
+
+        return await self._store.read(work)
+
+
+@cache
+def _adapter() -> TypeAdapter[Task]:
+    # Built on first use: start-up is measured, and a server may live without touching a task.
+    return TypeAdapter(Task)
+
+
+def _load(document: str) -> Task:
+    return _adapter().validate_json(document)
+
+
+def _columns(task: Task) -> dict[str, object]:
+    done = task.status is Status.SUCCEEDED and task.ended_at and task.accepted_at
+    return {
+        "id": task.id,
+        "status": task.status.value,
+        "account": task.account,
+        "model": task.plan.model,
+        "created": task.created,
+        "updated": task.updated,
+        "fingerprint": task.fingerprint,
+        "words": f"{task.label}\n{task.plan.prompt}".casefold(),
+        "took": (task.ended_at or 0) - (task.accepted_at or 0) if done else None,
+        "document": _adapter().dump_json(task).decode(),
+    }
+
+
+def _get(db: Connection, task_id: str) -> Task | None:
+    row = db.row("get_task", id=task_id)
+    return None if row is None else _load(row[0])
+
+
+def _same_request(db: Connection, task: Task, now: float) -> Task | None:
+    row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
+    return None if row is None else _load(row[0])
+
+
+def _write(db: Connection, task: Task, event: Event, now: float) -> Task | None:
+    changed = step(task, event, now)
+    if changed is task:
+        return None
+    columns = _columns(changed)
+    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "document")})
+    _settle(db, changed)
+    detail = changed.trouble or (changed.failure.message if changed.failure else "")
+    if changed.status is not task.status or detail:
+        _note(db, changed, now, type(event).__name__, detail)
+    return changed
+
+
+def _settle(db: Connection, task: Task) -> None:
+    entry = _entry(db, task.id)
+    if entry is None:
+        return
+    settled = ledger.after(entry, task)
+    if settled != entry:
+        db.run(
+            "update_entry",
+            task_id=task.id,
+            simulated=settled.simulated,
+            state=settled.state,
+            charged=settled.charged,
+        )
+
+
+def _entry(db: Connection, task_id: str) -> Entry | None:
+    row = db.row("get_entry", task_id=task_id)
+    if row is None:
+        return None
+    day, simulated, state, held, charged = row
+    return Entry(day=day, simulated=bool(simulated), state=state, held=held, charged=charged)
+
+
+def _spent(db: Connection, day: str, simulated: bool) -> int:
+    row = db.row("spent_on", day=day, simulated=simulated)
+    return int(row[0]) if row else 0
+
+
+def _note(db: Connection, task: Task, now: float, event: str, detail: str) -> None:
+    db.run("insert_history", task_id=task.id, at=now, event=event, status=task.status.value, detail=detail)
+
+
+def running_statuses() -> tuple[str, ...]:
+    """Return every status of a task that has not ended."""
+    return tuple(s.value for s in Status if s not in TERMINAL)

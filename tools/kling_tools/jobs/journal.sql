@@ -1,0 +1,66 @@
+-- Every statement the journal runs, by name.
+
+-- name: insert_task
+INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, document)
+VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :document);
+
+-- name: update_task
+UPDATE tasks SET status = :status, updated = :updated, took = :took, document = :document WHERE id = :id;
+
+-- name: get_task
+SELECT document FROM tasks WHERE id = :id;
+
+-- name: same_request
+-- The newest task for the same request that is neither refused nor taken back.
+SELECT document FROM tasks
+WHERE fingerprint = :fingerprint AND created > :after AND status NOT IN ('failed', 'cancelled')
+ORDER BY created DESC LIMIT 1;
+
+-- name: active
+SELECT document FROM tasks
+WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled')
+ORDER BY created, id;
+
+-- name: occupied_slots
+-- Whatever may be running at the provider takes a slot, also what is in doubt.
+SELECT count(*) FROM tasks
+WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure', 'submitted', 'processing');
+
+-- name: page
+SELECT document FROM tasks
+WHERE (created, id) < (:before, :before_id)
+  AND created >= :since
+  AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
+  AND (:words = '' OR instr(words, :words) > 0)
+ORDER BY created DESC, id DESC LIMIT :limit;
+
+-- name: count_matching
+SELECT count(*) FROM tasks
+WHERE created >= :since
+  AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
+  AND (:words = '' OR instr(words, :words) > 0);
+
+-- name: times_taken
+-- How long the latest successes of each model took, newest first.
+SELECT account, model, took FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
+
+-- name: insert_hold
+INSERT INTO ledger (task_id, day, simulated, state, held, charged)
+VALUES (:task_id, :day, :simulated, :state, :held, :charged);
+
+-- name: get_entry
+SELECT day, simulated, state, held, charged FROM ledger WHERE task_id = :task_id;
+
+-- name: update_entry
+UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged WHERE task_id = :task_id;
+
+-- name: spent_on
+-- What is held counts as spent until it is settled or released.
+SELECT coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0)
+FROM ledger WHERE day = :day AND simulated = :simulated;
+
+-- name: insert_history
+INSERT INTO history (task_id, at, event, status, detail) VALUES (:task_id, :at, :event, :status, :detail);
+
+-- name: history_of
+SELECT at, event, status, detail FROM history WHERE task_id = :task_id ORDER BY at, rowid;

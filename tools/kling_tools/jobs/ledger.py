@@ -1,0 +1,105 @@
+"""Money over a task's life as arithmetic: hold, then settle or release. Pure; the journal runs it in its transactions.
+
+Amounts are millionths of a US dollar. What is held counts as spent until something better is known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from kling_tools.model.errors import OverBudget
+from kling_tools.model.money import Price, dollars, from_micros, to_micros
+from kling_tools.model.tasks import Status, Task
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The person's hard limits in US dollars; 0 forbids spending."""
+
+    per_call: Decimal
+    per_day: Decimal
+    allow_unpriced: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One task's line in the ledger."""
+
+    day: str
+    simulated: bool
+    state: Literal["held", "settled", "released"]
+    held: int
+    charged: int = 0
+
+
+def hold(task: Task, day: str, spent_today: int, budget: Budget) -> Entry:
+    """Return the entry that reserves the task's worst case.
+
+    Raises:
+        OverBudget: with the limit, what is left and the variable that sets it.
+    """
+    price = task.plan.price
+    if budget.per_call == 0 or budget.per_day == 0:
+        name = "KLING_MAX_USD_PER_CALL" if budget.per_call == 0 else "KLING_MAX_USD_PER_DAY"
+        raise OverBudget(f"{name} is 0, which forbids spending.", advice="Only the person can raise it.")
+    if price.most is None:
+        if not budget.allow_unpriced:
+            raise OverBudget(
+                "Nobody knows the price of this, so it counts as over budget.",
+                advice="The person can allow it with KLING_ALLOW_UNPRICED=1.",
+            )
+        return Entry(day=day, simulated=task.simulated, state="held", held=0)
+    amount = to_micros(price.most)
+    _within(price, amount, spent_today, budget)
+    return Entry(day=day, simulated=task.simulated, state="held", held=amount)
+
+
+def _within(price: Price, amount: int, spent_today: int, budget: Budget) -> None:
+    if amount > to_micros(budget.per_call):
+        raise OverBudget(
+            f"This costs {price.words()}; KLING_MAX_USD_PER_CALL allows {dollars(budget.per_call)}.",
+            advice="Choose a shorter or cheaper video (estimate_cost), or ask the person to raise the limit.",
+        )
+    left = max(0, to_micros(budget.per_day) - spent_today)
+    if amount > left:
+        raise OverBudget(
+            f"This costs {price.words()}; of today's {dollars(budget.per_day)} (KLING_MAX_USD_PER_DAY) "
+            f"{dollars(from_micros(left))} is left.",
+            advice="Wait until tomorrow, choose a cheaper video, or ask the person to raise the limit.",
+        )
+
+
+def after(entry: Entry, task: Task) -> Entry:
+    """Return the entry as the task's state demands it; the same one where nothing changes."""
+    entry = replace(entry, simulated=entry.simulated or task.simulated)
+    if task.status is Status.CANCELLED:
+        return _release(entry)
+    if task.status is Status.FAILED:
+        return _after_failure(entry, task)
+    charged = _charged(task)
+    if charged is not None and entry.state != "released":
+        return replace(entry, state="settled", charged=charged)
+    if task.status in {Status.FETCHING, Status.SUCCEEDED} and entry.state == "held":
+        # It is done and no figure came with it: the price was the promise.
+        return replace(entry, state="settled", charged=entry.held)
+    return entry
+
+
+def _after_failure(entry: Entry, task: Task) -> Entry:
+    charged = _charged(task)
+    if charged:
+        return replace(entry, state="settled", charged=charged)
+    spent = task.failure.spent if task.failure else "unknown"
+    if spent == "no":
+        return _release(entry)
+    return replace(entry, state="settled", charged=entry.held) if spent == "yes" else entry
+
+
+def _charged(task: Task) -> int | None:
+    return None if task.charge is None or task.charge.usd is None else to_micros(task.charge.usd)
+
+
+def _release(entry: Entry) -> Entry:
+    return entry if entry.state == "released" else replace(entry, state="released", charged=0)

@@ -1,0 +1,166 @@
+"""One SQLite file, one thread, named statements, numbered migrations: where the journal's bytes live.
+
+WAL with `synchronous=FULL`: a commit that returned is on the disk, which is what "written before a byte leaves" means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kling_tools.model.errors import StorageUnavailable
+
+T = TypeVar("T")
+
+#: SQLite's wait for a lock is unfair; several processes at work have been seen to need seconds.
+BUSY_SECONDS = 30.0
+
+
+class Connection:
+    """The statements by name, over one open database; used in the store's thread only."""
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw = raw
+
+    def run(self, name: str, **values: Any) -> None:
+        """Execute a named statement."""
+        self.raw.execute(statements()[name], values)
+
+    def row(self, name: str, **values: Any) -> tuple[Any, ...] | None:
+        """Return the first row of a named query."""
+        row: tuple[Any, ...] | None = self.raw.execute(statements()[name], values).fetchone()
+        return row
+
+    def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return all rows of a named query."""
+        return self.raw.execute(statements()[name], values).fetchall()
+
+
+class Store:
+    """An open journal file. `do` runs a function in one durable transaction."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._connection: Connection | None = None
+
+    async def do(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that holds the write lock; all of it is durable, or none.
+
+        Raises:
+            StorageUnavailable: the disk is full, read-only, or not ours.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "IMMEDIATE")
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on one snapshot, taking no lock."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "DEFERRED")
+
+    async def close(self) -> None:
+        """Finish what is under way and close the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=True)
+
+    def _transact(self, work: Callable[[Connection], T], mode: str) -> T:
+        with _translated(self.path):
+            connection = self._open()
+            connection.raw.execute(f"BEGIN {mode}")
+            try:
+                result = work(connection)
+                connection.raw.execute("COMMIT")
+            except BaseException:
+                if connection.raw.in_transaction:
+                    connection.raw.execute("ROLLBACK")
+                raise
+            return result
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            raw = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                raw.execute("PRAGMA journal_mode = WAL")
+                raw.execute("PRAGMA synchronous = FULL")
+                raw.execute("PRAGMA foreign_keys = ON")
+                migrate(raw)
+            except BaseException:
+                raw.close()
+                raise
+            self._connection = Connection(raw)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.raw.close()
+            self._connection = None
+
+
+def migrate(raw: sqlite3.Connection) -> None:
+    """Bring the schema up to date; every step is a transaction of its own, taken by one process only.
+
+    Raises:
+        StorageUnavailable: the file was written by a newer version.
+    """
+    steps = _migrations()
+    if raw.execute("PRAGMA user_version").fetchone()[0] == len(steps):
+        return
+    raw.execute("BEGIN IMMEDIATE")
+    try:
+        version = int(raw.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(steps):
+            raise StorageUnavailable(
+                f"The journal was written by a newer kling-mcp (schema {version}, this one knows {len(steps)}).",
+                advice="Update kling-mcp, or set KLING_DATA_DIR to another directory.",
+            )
+        for number, script in enumerate(steps[version:], version + 1):
+            for statement in _split(script):
+                raw.execute(statement)
+            raw.execute(f"PRAGMA user_version = {number}")
+        raw.execute("COMMIT")
+    except BaseException:
+        raw.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turn what the disk says into one of our errors."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+            raise
+        raise StorageUnavailable(
+            f"The journal at {path} cannot be used: {error}.",
+            advice="Free some space or set KLING_DATA_DIR to a directory that can be written.",
+        ) from error
+
+
+@cache
+def statements() -> dict[str, str]:
+    """Return the named statements of journal.sql."""
+    text = files("kling_tools.jobs").joinpath("journal.sql").read_text("utf-8")
+    named = (part.partition("\n") for part in text.split("-- name: ")[1:])
+    return {name.strip(): body.strip().rstrip(";") for name, _, body in named}
+
+
+def _migrations() -> list[str]:
+    folder = files("kling_tools.jobs").joinpath("migrations")
+    scripts = sorted((f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
+    return [script for _, script in scripts]
+
+
+def _split(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,253 @@
+"""Everything that can go wrong, ordered by the first question a person asks: did money move?
+
+    KlingError
+    |- Refused                 nothing was sent, nothing was spent
+    |   |- InvalidArguments      an unknown field, a wrong value
+    |   |- Impossible            a combination no model offers
+    |   |- BadMedia              a file that is missing, unreadable, too large or wrongly shaped
+    |   |- OverBudget            a hard limit of the person's
+    |   |- NeedsConfirmation     the person has to agree to the price first
+    |   |- BadSettings           a credential or setting that is missing or wrong
+    |   |- UnknownTask           no such task in the journal
+    |   |- StorageUnavailable    the disk is full or not ours to write
+    |   |- EncoderMissing        ffmpeg is needed and not here
+    |   `- MediaFailed           a file that cannot be decoded
+    |- Unreachable             no connection was made: nothing was sent
+    |- ProviderRefused         it answered no: nothing was bought
+    |   |- Unauthorised          the credentials
+    |   |- AccountBlocked, NoBalance, NoPermission
+    |   |- NotAccepted           the request itself
+    |   |- AlreadyExists         our own external id is known there: the task exists
+    |   |- Moderated             the content
+    |   `- Busy                  slots or rate: the same request may pass later
+    |- ProviderBroken          a 5xx or an answer that cannot be read: whether it was accepted is open
+    |- Unsure                  the wire broke after sending: asked about, never blindly resent
+    |- LinkExpired             a result's address does not serve any more: the task has to name a new one
+    `- TaskFailed              accepted, then failed
+
+A class's docstring is its default message. `message` says what happened, `advice` what to do; both are in our words.
+Text from upstream goes through `quoted` and is data, never an instruction.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import ClassVar, Literal
+
+Spent = Literal["no", "yes", "unknown"]
+
+SPENT_SENTENCES: dict[Spent, str] = {
+    "no": "Nothing was spent.",
+    "yes": "The charge stands.",
+    "unknown": "Whether anything was spent is not known yet.",
+}
+
+
+def quoted(text: object, limit: int = 240) -> str:
+    """Return foreign text as one bounded, quoted line without control characters."""
+    flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(text)).split())
+    flat = flat.replace('"', "'")
+    return f'"{flat[: limit - 1]}…"' if len(flat) > limit else f'"{flat}"'
+
+
+class KlingError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+    spent: Spent = "no"
+    retryable: bool = False
+    advice: str = ""
+
+    def __init__(self, message: str = "", *, advice: str = "", spent: Spent | None = None) -> None:
+        self.message = message or (type(self).__doc__ or "").strip()
+        if advice:
+            self.advice = advice
+        if spent is not None:
+            self.spent = spent
+        super().__init__(self.message)
+
+    def sentence(self) -> str:
+        """Return what happened, whether anything was spent, and what to do."""
+        return " ".join(part for part in (self.message, SPENT_SENTENCES[self.spent], self.advice) if part)
+
+
+class Refused(KlingError):
+    """The request was refused before anything was sent."""
+
+    code = "refused"
+
+
+class InvalidArguments(Refused):
+    """The arguments are not valid."""
+
+    code = "invalid_arguments"
+
+
+class Impossible(Refused):
+    """No model offers this combination."""
+
+    code = "impossible"
+
+
+class BadMedia(Refused):
+    """A file cannot be used."""
+
+    code = "bad_media"
+
+
+class OverBudget(Refused):
+    """This would pass a budget."""
+
+    code = "over_budget"
+
+
+class NeedsConfirmation(Refused):
+    """The price needs the person's consent."""
+
+    code = "needs_confirmation"
+
+
+class BadSettings(Refused):
+    """A setting is missing or wrong."""
+
+    code = "bad_settings"
+
+
+class UnknownTask(Refused):
+    """There is no such task."""
+
+    code = "unknown_task"
+    advice = "list_tasks shows the tasks there are."
+
+
+class StorageUnavailable(Refused):
+    """The disk cannot be written."""
+
+    code = "storage_unavailable"
+
+
+class EncoderMissing(Refused):
+    """This needs ffmpeg, which was not found."""
+
+    code = "encoder_missing"
+    advice = "Install it with: pip install 'kling-mcp[media]' (or put ffmpeg on PATH, or set KLING_FFMPEG)."
+
+
+class MediaFailed(Refused):
+    """A media file could not be decoded."""
+
+    code = "media_failed"
+
+
+class Unreachable(KlingError):
+    """The provider could not be reached; the request did not leave."""
+
+    code = "unreachable"
+    retryable = True
+    advice = "Check the network and KLING_BASE_URL, then try again."
+
+
+class ProviderRefused(KlingError):
+    """The provider refused the request."""
+
+    code = "provider_refused"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        advice: str = "",
+        provider_code: int | None = None,
+        http_status: int | None = None,
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, advice=advice)
+        self.provider_code = provider_code
+        self.http_status = http_status
+        self.request_id = request_id
+
+
+class Unauthorised(ProviderRefused):
+    """The provider did not accept the credentials."""
+
+    code = "unauthorised"
+    advice = "Check the keys; `kling-mcp doctor` names the cause."
+
+
+class AccountBlocked(ProviderRefused):
+    """The provider reports that the account is not in order."""
+
+    code = "account_blocked"
+    advice = "Look at the account in the Kling console. Trying again will not help."
+
+
+class NoBalance(ProviderRefused):
+    """The account has no balance or no resource pack left for this kind of task."""
+
+    code = "no_balance"
+    advice = "Buy a pack or top up in the Kling console. Trying again will not help."
+
+
+class NoPermission(ProviderRefused):
+    """The account may not use this API or model."""
+
+    code = "no_permission"
+    advice = "Choose another model (list_models), or ask Kling to open this one for the account."
+
+
+class NotAccepted(ProviderRefused):
+    """The provider found the request invalid."""
+
+    code = "not_accepted"
+
+
+class AlreadyExists(ProviderRefused):
+    """The provider already has a task with this external id."""
+
+    code = "already_exists"
+
+
+class Moderated(ProviderRefused):
+    """The provider's content rules blocked the request."""
+
+    code = "moderated"
+    advice = "Change the prompt or the picture; the same content will be blocked again."
+
+
+class Busy(ProviderRefused):
+    """The provider has no free slot or asks for fewer requests."""
+
+    code = "busy"
+    retryable = True
+    advice = "The task waits and is sent again by itself."
+
+
+class ProviderBroken(KlingError):
+    """The provider answered with a fault of its own."""
+
+    code = "provider_broken"
+    spent = "unknown"
+    retryable = True
+
+
+class Unsure(KlingError):
+    """The connection broke after the request was sent."""
+
+    code = "unsure"
+    spent = "unknown"
+    advice = "It is being looked up by its own id and is never sent twice; check_status tells. Do not create it again."
+
+
+class LinkExpired(KlingError):
+    """The address of the result does not serve the file any more."""
+
+    code = "link_expired"
+    spent = "yes"
+    retryable = True
+    advice = "The task is asked for a new address."
+
+
+class TaskFailed(KlingError):
+    """The provider accepted the task, then it failed."""
+
+    code = "task_failed"

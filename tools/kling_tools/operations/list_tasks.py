@@ -1,0 +1,28 @@
+"""list_tasks: the journal, newest first; it survives restarts and is shared by every host on this machine."""
+
+from __future__ import annotations
+
+from kling_tools.model.requests import ListTasks
+from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.operation import Answer, Operation, Report
+from kling_tools.studio import Studio
+
+
+async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
+    """Return one page."""
+    page = await studio.list(request)
+    return Answer(
+        TasksFacts(tasks=[show(t, studio) for t in page.tasks], total=page.total, next_cursor=page.next_cursor)
+    )
+
+
+LIST_TASKS = Operation(
+    name="list_tasks",
+    title="List tasks",
+    description="Earlier and running tasks, newest first, also from other chats. Free.",
+    toolset="jobs",
+    effect="reads",
+    request=ListTasks,
+    facts=TasksFacts,
+    run=run,
+)

@@ -1,0 +1,96 @@
+"""The seam between the client and every provider: what a dialect encodes and what it reads.
+
+A dialect never waits, never sends and keeps nothing; each answer it reads becomes one of our values or errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kling_tools.model.plan import Order, Standard
+from kling_tools.model.tasks import Observation, Remote
+
+SANDBOX_HEADER = "x-kling-sandbox"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireCall:
+    """One HTTP request: `path` starts with `/`, `body` becomes JSON, `product` is the path that created the task."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
+    product: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WireAnswer:
+    """One HTTP answer, whole. Header names are lower case. `host` is the base URL that was asked."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    host: str = ""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the simulated Kling answered: it marks every answer, so no caller has to remember whom it asked."""
+        return SANDBOX_HEADER in self.headers
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of an account's own list; `next` None at the end."""
+
+    observations: tuple[Observation, ...]
+    next: WireCall | None = None
+
+
+class Dialect(Protocol):
+    """How one API is spoken."""
+
+    standard: Standard
+
+    def create(self, order: Order) -> WireCall:
+        """Encode a paid task; every field with a surprising default is sent explicitly."""
+        ...
+
+    def accepted(self, call: WireCall, answer: WireAnswer) -> Observation:
+        """Read the answer to a create.
+
+        Raises:
+            ProviderRefused: it said no. AlreadyExists: our external id is taken, so the task is there.
+            ProviderBroken: a 5xx or an answer that cannot be read; it may have been accepted.
+        """
+        ...
+
+    def looks(self, remotes: Sequence[Remote]) -> list[WireCall]:
+        """Encode as few queries as possible that show all of these tasks."""
+        ...
+
+    def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
+        """Read the answer to a query; tasks that are not there are left out.
+
+        Raises:
+            ProviderRefused, ProviderBroken
+        """
+        ...
+
+    def find(self, external_id: str, product: str) -> WireCall:
+        """Encode the question whether a task with our external id exists; read by `seen`."""
+        ...
+
+    def listing(self, product: str, limit: int = 100) -> WireCall:
+        """Encode the first page of the account's own list, newest first."""
+        ...
+
+    def page(self, call: WireCall, answer: WireAnswer) -> Page:
+        """Read one page of the list."""
+        ...
+
+    def probe(self) -> WireCall:
+        """Encode a free call that needs valid credentials."""
+        ...

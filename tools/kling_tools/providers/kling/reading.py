@@ -1,0 +1,135 @@
+"""What both of Kling's standards share: tolerant reading of task objects, and pictures as they go on the wire.
+
+Fields may be missing, numbers may be strings and new output types may appear at any time; none of that may cost a
+person the result. Only an unknown status is a fault: guessing there could end a task that still runs.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from kling_tools.model.errors import BadMedia, ProviderBroken, quoted
+from kling_tools.model.media import Picture
+from kling_tools.model.tasks import Charge, Observation
+
+RemoteStatus = Literal["submitted", "processing", "succeeded", "failed"]
+
+#: Both vocabularies at once: the new query also shows tasks that were made the old way (kling-official 0.2, 2.3).
+STATUSES: Mapping[str, RemoteStatus] = {
+    "submitted": "submitted",
+    "processing": "processing",
+    "succeed": "succeeded",
+    "succeeded": "succeeded",
+    "failed": "failed",
+}
+
+
+def status(value: object) -> RemoteStatus:
+    """Return where a task stands.
+
+    Raises:
+        ProviderBroken: a word we do not know.
+    """
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if known := STATUSES.get(word):
+        return known
+    raise ProviderBroken(f"Kling gave a task a status that is not documented: {quoted(value, 40)}.")
+
+
+def text(value: object) -> str:
+    """Return a string or a whole number as text, anything else as nothing: some ids are sent as numbers."""
+    if isinstance(value, str):  # JSON can carry half characters, which no file, database or address takes
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30 else ""
+
+
+def number(value: object) -> Decimal | None:
+    """Return a finite decimal from a number or its text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > 40:
+        return None
+    try:
+        found = Decimal(repr(value) if isinstance(value, float) else value)
+    except InvalidOperation:
+        return None
+    # Beyond this nothing is a price or a length, and sums would no longer be exact.
+    return found if found.is_finite() and (not found or -12 <= found.adjusted() < 12) else None
+
+
+def seconds(value: object) -> float | None:
+    """Return a duration in seconds."""
+    found = number(value)
+    return float(found) if found is not None and found >= 0 else None
+
+
+def record(value: object) -> Mapping[str, Any]:
+    """Return a JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def records(value: object) -> list[Mapping[str, Any]]:
+    """Return the JSON objects of a list, or none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def charge(units: Decimal | None, usd: Decimal | None) -> Charge | None:
+    """Return what was taken, or nothing when the provider did not say."""
+    return Charge(units=units, usd=usd) if units is not None or usd is not None else None
+
+
+def listed(data: object, key: str = "") -> list[object]:
+    """Return the tasks in an envelope's data: one object, a list, or a list under `key`.
+
+    Raises:
+        ProviderBroken: neither; an empty answer would say that there is no task.
+    """
+    if isinstance(data, dict):
+        data = data[key] if key and isinstance(data.get(key), list) else [data]
+    if isinstance(data, list):
+        return data
+    raise ProviderBroken("Kling's answer to a query has no tasks in it.")
+
+
+def created(data: object) -> Mapping[str, Any]:
+    """Return the one task in the answer to a create."""
+    return record(next(iter(listed(data)), None))
+
+
+def every(items: Iterable[object], read: Callable[[Mapping[str, Any]], Observation]) -> list[Observation]:
+    """Read each task, passing over those that cannot be read: one odd task must not blind us to all others.
+
+    Raises:
+        ProviderBroken: not one of them could be read.
+    """
+    seen: list[Observation] = []
+    broken: ProviderBroken | None = None
+    for item in items:
+        try:
+            seen.append(read(record(item)))
+        except ProviderBroken as error:
+            broken = error
+    if broken is not None and not seen:
+        raise broken
+    return seen
+
+
+def identity(value: object) -> str:
+    """Return a task's id.
+
+    Raises:
+        ProviderBroken: there is none.
+    """
+    if found := text(value):
+        return found
+    raise ProviderBroken("Kling's answer names no task id.")
+
+
+def on_wire(picture: Picture | None) -> str:
+    """Return a picture as Kling takes it: an address, or bare base64 without a `data:` prefix (kling-official 11)."""
+    if picture is None or not (picture.data or picture.url):
+        raise BadMedia("The first frame is missing or empty.", advice="Pass a picture as image.")
+    return b64encode(picture.data).decode("ascii") if picture.data else picture.url

@@ -1,0 +1,87 @@
+"""The providers there are: which dialect each speaks, at which address, with which credentials.
+
+Pure: settings come in as plain values, and nothing is opened. A new provider is one function here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kling_tools.model.errors import BadSettings, quoted
+from kling_tools.providers.dialect import Dialect
+from kling_tools.providers.kling.legacy import Legacy
+from kling_tools.providers.kling.standard import Standard
+
+#: kling-official 1.1. Accounts, keys and tasks belong to one region.
+REGIONS: Mapping[str, str] = {
+    "global": "https://api-singapore.klingai.com",
+    "china": "https://api-beijing.klingai.com",
+}
+
+_CLEAN = re.compile(r"[!-~]*")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A configured provider. Its repr shows no secret.
+
+    Raises:
+        BadSettings: a credential with characters that no HTTP header can carry.
+    """
+
+    provider: str
+    dialect: Dialect
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    simulated: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse here what would otherwise break inside the wire, with the secret in the error's text."""
+        for name in ("api_key", "access_key", "secret_key"):
+            if not _CLEAN.fullmatch(getattr(self, name)):
+                raise BadSettings(
+                    f"The {name.replace('_', ' ')} has spaces, line ends or other characters that no key has.",
+                    advice="Copy it once more from https://kling.ai/dev/api-key.",
+                )
+
+
+def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url: str, region: str) -> Connection:
+    """Return the official provider: an API key wins and opens the current API, a key pair opens the first one.
+
+    Raises:
+        BadSettings: no credentials, half a pair, or an unknown region.
+    """
+    address = _address(base_url, region)
+    if key := _bare(api_key):
+        return Connection("kling", Standard(), address, api_key=key)
+    access, secret = access_key.strip(), secret_key.strip()
+    if access and secret:
+        return Connection("kling", Legacy(), address, access_key=access, secret_key=secret)
+    if access or secret:
+        missing = "KLING_SECRET_KEY" if access else "KLING_ACCESS_KEY"
+        raise BadSettings(f"Half of the key pair is missing: {missing}.", advice="Set both, or set KLING_API_KEY.")
+    raise BadSettings(
+        "There are no Kling credentials.", advice="Set KLING_API_KEY (made at https://kling.ai/dev/api-key)."
+    )
+
+
+def sandbox_connection(api_key: str, base_url: str) -> Connection:
+    """Return the simulated Kling, which speaks the current API."""
+    return Connection("sandbox", Standard(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
+
+
+def _address(base_url: str, region: str) -> str:
+    if base_url.strip():
+        return base_url.strip().rstrip("/")
+    if address := REGIONS.get(region.strip().lower()):
+        return address
+    raise BadSettings(f"There is no region {quoted(region, 40)}.", advice=f"Use one of: {', '.join(REGIONS)}.")
+
+
+def _bare(key: str) -> str:
+    """Return the key without the header's own word, which people copy along."""
+    return re.sub(r"^bearer\s+", "", key.strip(), flags=re.IGNORECASE)

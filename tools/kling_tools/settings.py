@@ -1,0 +1,241 @@
+"""Settings from the environment as one frozen value, read once by the face that starts the house.
+
+What is wrong with a setting is collected, not raised: a server that dies at start tells its person nothing, one that
+runs and refuses to spend can say what to mend.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kling_tools.model.errors import BadSettings
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+TOOLSETS = ("video", "image", "audio", "library", "jobs", "results", "account")
+DEFAULT_TOOLSETS = ("video", "image", "audio", "jobs", "results", "account")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable: its default as words and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+    secret: bool = False
+
+
+VARIABLES = (
+    Variable("KLING_API_KEY", "", "Kling API key (both API standards, all models)", secret=True),
+    Variable("KLING_ACCESS_KEY", "", "Kling access key, with KLING_SECRET_KEY (legacy API standard)", secret=True),
+    Variable("KLING_SECRET_KEY", "", "Kling secret key; signs the JWT and never leaves this machine", secret=True),
+    Variable("KLING_REGION", "global", "global or china: keys, tasks and hosts are separate"),
+    Variable("KLING_BASE_URL", "the region's host", "Another host; http only for loopback"),
+    Variable("KLING_PROVIDER", "auto", "auto, kling or sandbox; auto without keys is the sandbox"),
+    Variable("KLING_DATA_DIR", "the platform's user data directory", "The journal of tasks and money; a local disk"),
+    Variable("KLING_OUTPUT_DIR", "~/Videos/kling, else <data dir>/outputs", "Finished media"),
+    Variable("KLING_MAX_USD_PER_CALL", "10", "Hard budget of one call; 0 forbids spending"),
+    Variable("KLING_MAX_USD_PER_DAY", "50", "Hard budget of one local day; 0 forbids spending"),
+    Variable("KLING_ALLOW_UNPRICED", "0", "1: a task of unknown price may be bought"),
+    Variable("KLING_CONFIRM_ABOVE_USD", "1", "Above this the person has to agree to the price"),
+    Variable("KLING_MAX_CONCURRENCY", "5", "Running tasks per account and model"),
+    Variable("KLING_INPUT_ROOTS", "see the guide", "Directories from which pictures may be read"),
+    Variable("KLING_TOOLSETS", ",".join(DEFAULT_TOOLSETS), "Which tools are offered, or all"),
+    Variable("KLING_READ_ONLY", "0", "1: only tools that spend and change nothing"),
+    Variable("KLING_FFMPEG", "on PATH, else imageio-ffmpeg", "Path of ffmpeg"),
+    Variable("KLING_IMAGES", "1", "0: answers without images"),
+    Variable("KLING_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr"),
+    Variable("KLING_SANDBOX_SPEED", "10", "How much faster than life the simulated Kling works"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything a person can set. Amounts in US dollars. `problems` says what is wrong, by variable."""
+
+    data_dir: Path
+    output_dir: Path
+    api_key: str = field(default="", repr=False)
+    access_key: str = field(default="", repr=False)
+    secret_key: str = field(default="", repr=False)
+    region: str = "global"
+    base_url: str = ""
+    provider: str = "auto"
+    max_usd_per_call: Decimal = Decimal(10)
+    max_usd_per_day: Decimal = Decimal(50)
+    allow_unpriced: bool = False
+    confirm_above_usd: Decimal = Decimal(1)
+    max_concurrency: int = 5
+    input_roots: tuple[Path, ...] | None = None
+    toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
+    read_only: bool = False
+    ffmpeg: str = ""
+    images: bool = True
+    log_level: str = "WARNING"
+    sandbox_speed: float = 10.0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether official credentials are set."""
+        return bool(self.api_key or (self.access_key and self.secret_key))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be shown."""
+        return tuple(s for s in (self.api_key, self.secret_key, self.access_key) if s)
+
+    def check(self) -> None:
+        """Refuse to spend on settings that are not what the person meant.
+
+        Raises:
+            BadSettings
+        """
+        if self.problems:
+            raise BadSettings(" ".join(self.problems), advice="Mend the host's configuration and restart the server.")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment; wrong values become `problems` and their defaults hold."""
+        return _Reader(dict(os.environ if env is None else env)).settings()
+
+
+class _Reader:
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.problems: list[str] = []
+
+    def settings(self) -> Settings:
+        data_dir = self.path("KLING_DATA_DIR") or _platform_data_dir()
+        settings = Settings(
+            data_dir=data_dir,
+            output_dir=self.path("KLING_OUTPUT_DIR") or _default_output_dir(data_dir),
+            api_key=self.text("KLING_API_KEY"),
+            access_key=self.text("KLING_ACCESS_KEY"),
+            secret_key=self.text("KLING_SECRET_KEY"),
+            region=self.one_of("KLING_REGION", ("global", "china"), "global"),
+            base_url=self.base_url("KLING_BASE_URL"),
+            provider=self.one_of("KLING_PROVIDER", ("auto", "kling", "sandbox"), "auto"),
+            max_usd_per_call=self.dollars("KLING_MAX_USD_PER_CALL", "10"),
+            max_usd_per_day=self.dollars("KLING_MAX_USD_PER_DAY", "50"),
+            allow_unpriced=self.flag("KLING_ALLOW_UNPRICED", False),
+            confirm_above_usd=self.dollars("KLING_CONFIRM_ABOVE_USD", "1"),
+            max_concurrency=int(self.number("KLING_MAX_CONCURRENCY", 5, least=1)),
+            input_roots=self.roots("KLING_INPUT_ROOTS"),
+            toolsets=self.toolsets("KLING_TOOLSETS"),
+            read_only=self.flag("KLING_READ_ONLY", False),
+            ffmpeg=self.text("KLING_FFMPEG"),
+            images=self.flag("KLING_IMAGES", True),
+            log_level=self.one_of("KLING_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING"),
+            sandbox_speed=self.number("KLING_SANDBOX_SPEED", 10.0, least=0.01),
+            problems=(),
+        )
+        self.pair(settings)
+        return settings if not self.problems else _with_problems(settings, tuple(self.problems))
+
+    def text(self, name: str) -> str:
+        value = self.env.get(name, "").strip()
+        if "${" in value:
+            self.problems.append(f"{name} is missing: the host passed it on unexpanded, as a ${{…}} placeholder.")
+            return ""
+        return value
+
+    def pair(self, settings: Settings) -> None:
+        if bool(settings.access_key) != bool(settings.secret_key) and not settings.api_key and not self.problems:
+            lacking = "KLING_SECRET_KEY" if settings.access_key else "KLING_ACCESS_KEY"
+            self.problems.append(f"{lacking} is missing: the access key and the secret key only work together.")
+        if settings.provider == "kling" and not settings.has_keys and not self.problems:
+            self.problems.append("KLING_PROVIDER is kling, and neither KLING_API_KEY nor an access key pair is set.")
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name)
+        return Path(value).expanduser().absolute() if value else None
+
+    def roots(self, name: str) -> tuple[Path, ...] | None:
+        value = self.text(name)
+        return tuple(Path(p).expanduser().absolute() for p in value.split(os.pathsep) if p.strip()) if value else None
+
+    def one_of(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        value = self.text(name) or default
+        for word in allowed:
+            if word.lower() == value.lower():
+                return word
+        self.problems.append(f"{name} has to be one of {', '.join(allowed)}.")
+        return default
+
+    def toolsets(self, name: str) -> tuple[str, ...]:
+        words = tuple(w.strip().lower() for w in self.text(name).split(",") if w.strip())
+        if not words:
+            return DEFAULT_TOOLSETS
+        if "all" in words:
+            return TOOLSETS
+        if unknown := [w for w in words if w not in TOOLSETS]:
+            self.problems.append(f"{name} names unknown toolsets; there are {', '.join(TOOLSETS)} and all.")
+            words = tuple(w for w in words if w not in unknown)
+        return words or DEFAULT_TOOLSETS
+
+    def flag(self, name: str, default: bool) -> bool:
+        value = self.text(name).lower()
+        if value in {"1", "true", "yes", "on"}:
+            return True
+        if value in {"0", "false", "no", "off"}:
+            return False
+        if value:
+            self.problems.append(f"{name} has to be 0 or 1.")
+        return default
+
+    def number(self, name: str, default: float, *, least: float) -> float:
+        value = self.text(name)
+        try:
+            number = float(value) if value else default
+        except ValueError:
+            number = least - 1
+        if not least <= number < 1e9:
+            self.problems.append(f"{name} has to be a number of at least {least:g}.")
+            return default
+        return number
+
+    def dollars(self, name: str, default: str) -> Decimal:
+        value = self.text(name)
+        try:
+            amount = Decimal(value or default)
+        except InvalidOperation:
+            amount = Decimal(-1)
+        if not amount.is_finite() or amount < 0:
+            # A budget that cannot be read must not become a larger one.
+            self.problems.append(f"{name} has to be an amount of US dollars such as {default}.")
+            return Decimal(0)
+        return amount
+
+    def base_url(self, name: str) -> str:
+        value = self.text(name).rstrip("/")
+        if not value:
+            return ""
+        parts = urlsplit(value)
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        if not (parts.scheme == "https" or local) or not parts.hostname or parts.username or parts.query:
+            self.problems.append(f"{name} has to be an https address (http only for loopback) without user or query.")
+            return ""
+        return value
+
+
+def _with_problems(settings: Settings, problems: tuple[str, ...]) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, problems=problems)
+
+
+def _platform_data_dir() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("kling-mcp", appauthor=False)
+
+
+def _default_output_dir(data_dir: Path) -> Path:
+    videos = Path.home() / "Videos"
+    return videos / "kling" if videos.is_dir() else data_dir / "outputs"
