@@ -94,7 +94,6 @@ class FileServer:
     @asynccontextmanager
     async def fetch(self, offset: int, etag: str) -> AsyncIterator[Answer]:
         self.asked.append((offset, etag))
-        await asyncio.sleep(0)
         goes_on = bool(offset) and etag == self.etag
         total = len(self.body) if self.announce else None
         if goes_on and offset >= len(self.body):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from kling_tools.files.mp4 import VideoFacts, is_mp4, read_facts
 from kling_tools.model.errors import MediaFailed
 

@@ -10,10 +10,10 @@ from io import BytesIO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kling_tools.files.pictures import PNG, Damaged, read_header, sniff
 from PIL import Image
-
 from tests.files.conftest import picture_bytes
+
+from kling_tools.files.pictures import PNG, Damaged, read_header, sniff
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF"])

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from kling_tools.model.media import ImageLimits, Picture
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order, Plan, Route
@@ -35,6 +37,19 @@ PLAN = Plan(
     image_limits=ImageLimits(max_bytes=50_000_000, min_side=300, max_ratio=2.5),
     price=Price.unknown(),
     typical_seconds=60,
+)
+
+_TASK_FIELDS = ["id", "status", "message", "external_id", "outputs", "billing", "task_id", "task_status", "task_info"]
+_INNER_FIELDS = ["result", "next_cursor", "url", "type", "amount", "charge_type", "duration", "task_result", "videos"]
+_FIELDS = st.sampled_from([*_TASK_FIELDS, *_INNER_FIELDS, "final_unit_deduction"])
+_WORDS = st.sampled_from(
+    ["succeeded", "succeed", "failed", "video", "audio", "unit", "cash", "1e999", "NaN", "-0", "\ud800"]
+)
+#: JSON that looks enough like tasks to get deep into a reader.
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | _WORDS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_FIELDS, inner, max_size=6),
+    max_leaves=25,
 )
 
 

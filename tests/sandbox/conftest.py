@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app, find_ffmpeg
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from kling_sandbox import Fault
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +65,18 @@ async def test_faults_are_replaced_and_shown_at_run_time(house):
 
 
 @pytest.mark.parametrize(
-    "faults", [{}, [1], [{"onn": "any"}], [{"on": "sometimes"}], [{"reset": "maybe"}], [{"nth": 0}], [{"nth": "1"}]]
+    "faults",
+    [
+        {},
+        [1],
+        [{"onn": "any"}],
+        [{"on": "sometimes"}],
+        [{"reset": "maybe"}],
+        [{"nth": 0}],
+        [{"nth": "1"}],
+        [{"status": "502"}],
+        [{"body": 5}],
+    ],
 )
 async def test_a_wrong_fault_is_refused_in_words(house, faults):
     reply = await house.bare.post("/sandbox/faults", json=faults)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from kling_sandbox import Fault
 from kling_sandbox.order import T2V, Order
 from kling_sandbox.tasks import LIFETIME_MS, Task, at, begin
@@ -27,7 +29,7 @@ def test_a_state_never_goes_back_and_its_time_moves_with_it(model, seconds, spee
     order = Order(product=T2V, model=model, seconds=seconds)
     task = begin(order, now=1000.0, speed=speed, units="1", failure=failure)
     seen = [at(task, 1000.0 + look) for look in sorted(looks)]
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in itertools.pairwise(seen):
         assert ORDER[before.status] <= ORDER[after.status]
         assert (before.status == after.status) == (before.updated_ms == after.updated_ms)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from kling_sandbox import API_KEY, Fault, SandboxConfig, serve
 
 pytestmark = pytest.mark.anyio
@@ -70,11 +71,15 @@ async def test_a_reset_reaches_the_caller_as_a_tcp_reset(tmp_path):
 
 async def test_a_truncated_answer_is_shorter_than_it_promised(tmp_path):
     async with served(tmp_path, Fault(on="query", truncate=10)) as client:
-        got = b""
+        got: list[bytes] = []
         with pytest.raises(httpx2.RemoteProtocolError):
-            async with client.stream("GET", "/tasks?task_ids=1") as reply:
-                assert int(reply.headers["content-length"]) > 10
-                async for part in reply.aiter_raw():
-                    got += part
-        assert len(got) == 10
+            await _read(client, "/tasks?task_ids=1", got)
+        assert len(b"".join(got)) == 10
         assert (await client.get("/tasks?task_ids=1")).status_code == 200
+
+
+async def _read(client: httpx2.AsyncClient, path: str, got: list[bytes]) -> None:
+    async with client.stream("GET", path) as reply:
+        assert int(reply.headers["content-length"]) > 10
+        async for part in reply.aiter_raw():
+            got.append(part)

@@ -172,7 +172,9 @@ async def test_costs_come_in_the_double_envelope_and_fall_with_succeeded_tasks(h
 
 
 async def test_omni_takes_frames_and_an_omitted_ratio(house):
-    body = {"contents": [{"type": "prompt", "text": "@image_1 runs"}, {"type": "refer_image", "url": base64_of(jpeg())}]}
+    body = {
+        "contents": [{"type": "prompt", "text": "@image_1 runs"}, {"type": "refer_image", "url": base64_of(jpeg())}]
+    }
     await house.buy("/omni-video/kling-3.0-omni", **body)
     (task,) = await house.bought()
     assert (task["product"], task["aspect_ratio"], len(task["refer_images"])) == ("omni-video", "16:9", 1)

@@ -39,7 +39,22 @@ def probe(ffmpeg: str, file: Path) -> Probe:
 
 
 def frame(ffmpeg: str, file: Path, at: float) -> Image.Image:
-    command = [ffmpeg, "-v", "error", "-ss", str(at), "-i", str(file), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
+    command = [
+        ffmpeg,
+        "-v",
+        "error",
+        "-ss",
+        str(at),
+        "-i",
+        str(file),
+        "-frames:v",
+        "1",
+        "-f",
+        "image2pipe",
+        "-c:v",
+        "png",
+        "-",
+    ]
     return Image.open(io.BytesIO(subprocess.run(command, capture_output=True, check=True).stdout)).convert("RGB")
 
 
@@ -77,7 +92,10 @@ async def test_the_video_is_h264_of_the_bought_size_length_and_sound(studio, tmp
 
 
 async def test_an_image_becomes_the_first_frame_and_gives_its_ratio(studio, tmp_path, ffmpeg):
-    contents = [{"type": "prompt", "text": "it moves"}, {"type": "first_frame", "url": base64_of(jpeg("red", (600, 750)))}]
+    contents = [
+        {"type": "prompt", "text": "it moves"},
+        {"type": "first_frame", "url": base64_of(jpeg("red", (600, 750)))},
+    ]
     file = await film(studio, tmp_path, "/image-to-video/kling-3.0", contents=contents, settings={"duration": 3})
     assert probe(ffmpeg, file).size == (720, 900)
     red, green, blue = ImageStat.Stat(frame(ffmpeg, file, 0)).mean

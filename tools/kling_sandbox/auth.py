@@ -81,7 +81,7 @@ def _bytes(part: str) -> bytes:
 def _decoded(part: str) -> dict[str, Any]:
     try:
         value = json.loads(_bytes(part))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(1002, "Authorization is invalid: the token cannot be decoded") from error
     if not isinstance(value, dict):
         raise Refusal(1002, "Authorization is invalid: the token cannot be decoded")

@@ -55,6 +55,12 @@ class Fault:
             raise ValueError(f"on must be one of {', '.join(get_args(On))}")
         if fault.reset not in (None, *get_args(Reset)):
             raise ValueError("reset must be before or after")
+        for name in ("status", "code", "truncate"):
+            if not isinstance(value.get(name), int | None):
+                raise ValueError(f"{name} must be an integer")
+        for name in ("path", "message", "body", "fail_task"):
+            if not isinstance(value.get(name, ""), str | None):
+                raise ValueError(f"{name} must be a string")
         _need_number("nth", fault.nth, 1)
         _need_number("times", fault.times, 1)
         _need_number("delay", fault.delay, 0)

@@ -17,6 +17,11 @@ def text(body: Body, name: str, default: str = "") -> str:
         return default
     if not isinstance(value, str):
         raise invalid(f"{name} must be a string")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:  # half of a surrogate pair: JSON allows it, no store does
+            raise invalid(f"{name} is not valid text") from error
     return value
 
 

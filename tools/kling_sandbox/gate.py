@@ -132,11 +132,12 @@ class Gate:
 def shortened(value: Any) -> Any:
     """Copy a JSON value with long strings cut, so that a log of pictures stays small."""
     if isinstance(value, str):
+        value = value if value.isascii() else value.encode("utf-8", "replace").decode()
         return value if len(value) <= TEXT_SHOWN else f"{value[:60]}…({len(value)} characters)"
     if isinstance(value, list):
         return [shortened(item) for item in value]
     if isinstance(value, dict):
-        return {key: shortened(item) for key, item in value.items()}
+        return {shortened(key): shortened(item) for key, item in value.items()}
     return value
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -198,7 +198,7 @@ def _fonts(size: int) -> tuple[Font, ...]:
     return tuple(found)
 
 
-@cache
+@lru_cache(maxsize=8192)
 def _font_for(char: str, size: int) -> Font | None:
     return next((font for font in _fonts(size) if _can_draw(font, char)), None)
 
@@ -207,5 +207,11 @@ def _can_draw(font: Font, char: str) -> bool:
     """Tell whether the font has the character: one that is missing looks like one that cannot exist."""
     if char == " ":
         return True
-    drawn, missing = font.getmask(char), font.getmask("\U0010fffe")
-    return drawn.size != missing.size or bytes(drawn) != bytes(missing)
+    return _drawn(font, char) != _drawn(font, "\U0010fffe")
+
+
+def _drawn(font: Font, char: str) -> bytes:
+    side = round(font.size * 2)
+    image = Image.new("L", (side, side))
+    ImageDraw.Draw(image).text((font.size / 2, font.size / 4), char, font=font, fill=255)
+    return image.tobytes()

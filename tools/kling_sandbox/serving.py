@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -97,8 +98,8 @@ def _cut(transport: asyncio.Transport, *, hard: bool) -> None:
         return
     sock = transport.get_extra_info("socket")
     if sock is not None:
-        # Linger of zero: the kernel sends RST instead of a polite end.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Linger of zero: the kernel sends RST instead of a polite end. Windows has shorts in this struct.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
     transport.abort()
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from kling_tools.client.client import Client
 from kling_tools.client.local import App, in_process
 from kling_tools.clock import Clock
+from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.inputs import Inputs, default_roots
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
@@ -95,9 +96,7 @@ def _connection(settings: Settings) -> Connection:
     return sandbox_connection("api-key-kling-sandbox", SANDBOX_ADDRESS)
 
 
-def _account(
-    connection: Connection, settings: Settings, journal: Journal, orders: Orders, clock: Clock
-) -> Account:
+def _account(connection: Connection, settings: Settings, journal: Journal, orders: Orders, clock: Clock) -> Account:
     transport = in_process(_sandbox(settings)) if connection.simulated else None
     name = "sandbox" if connection.simulated else f"{connection.provider}@{urlsplit(connection.base_url).netloc}"
     client = Client(connection, clock, transport)
@@ -108,8 +107,6 @@ def _sandbox(settings: Settings) -> Callable[[], App]:
     def make() -> App:
         # Imported at the first request: most servers talk to the real Kling and should not carry the simulated one.
         from kling_sandbox import SandboxConfig, create_app
-
-        from kling_tools.files.ffmpeg import Encoder
 
         return create_app(
             SandboxConfig(

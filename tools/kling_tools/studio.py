@@ -20,8 +20,8 @@ from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Opened, open_accounts
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.mp4 import VideoFacts, read_facts
-from kling_tools.files.storage import check_free
 from kling_tools.files.preview import contact_sheet, frame_at
+from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs import pace
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal, Search, running_statuses
@@ -47,6 +47,8 @@ Report = Callable[[float, float | None, str], Awaitable[None]]
 
 #: How long a create waits for the provider's answer before it reports the task as it stands.
 ANSWER_SECONDS = 25.0
+#: A generous bound for a second of video at any resolution.
+BYTES_PER_SECOND = 6_000_000
 #: A slice of waiting: also how soon a change made by another process is seen.
 SLICE_SECONDS = 1.0
 
@@ -140,7 +142,7 @@ class Studio:
         order = await account.orders.prepare(plan, task_id)
         if problem := ratio_problem(plan, request, order.image):
             raise Impossible(f"{problem}.", advice="Leave aspect_ratio out, or crop the picture first.")
-        await asyncio.to_thread(check_free, self.settings.output_dir, plan.seconds)
+        await asyncio.to_thread(_check_room, self.settings.output_dir, plan.seconds)
         if self.needs_confirmation(plan.price) and not request.confirm_cost:
             raise NeedsConfirmation(
                 f"This costs {plan.price.words()} with {plan.model}; above "
@@ -232,7 +234,8 @@ class Studio:
                 return tasks
             left = max(self.eta(t) or 0 for t in running)
             words = f"{len(tasks) - len(running)} of {len(tasks)} done" if len(tasks) > 1 else running[0].status.shown
-            await report(passed, passed + left, f"{words}, about {left} s left")
+            trouble = next((t.trouble for t in running if t.trouble), "")
+            await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, seconds - passed))
 
     async def list(self, request: ListTasks) -> TaskPage:
@@ -265,7 +268,9 @@ class Studio:
         facts = await asyncio.to_thread(read_facts, path)
         if request.at_seconds is not None:
             if request.at_seconds > facts.seconds:
-                raise BadMedia(f"The video is {facts.seconds:.1f} s long; there is no frame at {request.at_seconds:g} s.")
+                raise BadMedia(
+                    f"The video is {facts.seconds:.1f} s long; there is no frame at {request.at_seconds:g} s."
+                )
             frame = await frame_at(encoder, path, request.at_seconds)
             return Look(path, frame.jpeg, (frame.at,), facts, simulated)
         sheet = await contact_sheet(encoder, path, facts, frames=request.frames)
@@ -279,6 +284,12 @@ class Studio:
         if not isinstance(ref, FileRef):
             raise BadMedia("Only a video on this machine can be looked at.", advice="Pass a task id or a path.")
         return await self._opened.orders.inputs.video(ref.path), False
+
+
+def _check_room(directory: Path, seconds: int) -> None:
+    """Refuse to buy what could not be kept."""
+    check_writable(directory)
+    check_free(directory, seconds * BYTES_PER_SECOND)
 
 
 _INNER: dict[str, tuple[str, ...]] = {

@@ -5,6 +5,7 @@ Stands over providers because it knows what they sell, under jobs because a plan
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from kling_tools.catalog.data import Model, Offer, read_models, read_prices
@@ -13,6 +14,7 @@ from kling_tools.model.errors import Impossible, InvalidArguments, quoted
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Audio, Plan, Route
 from kling_tools.model.requests import CreateVideo
+from kling_tools.model.tasks import Charge
 
 #: Where no model's own time is known yet: seen tasks took 28 to 83 s (kling-official 2.6).
 TYPICAL_SECONDS = 60.0
@@ -65,6 +67,13 @@ def price_of(model: Model, audio: Audio, resolution: str, seconds: int) -> Price
             source = f"{table.source}, {table.checked}"
             return Price.exact(units * table.unit_usd, units.normalize() + Decimal(0), source)
     return Price.unknown()
+
+
+def priced(charge: Charge | None) -> Charge | None:
+    """Return a charge with its dollars: packs are billed in units, and a unit has a price (kling-official 10.1)."""
+    if charge is None or charge.usd is not None or charge.units is None:
+        return charge
+    return replace(charge, usd=charge.units * read_prices().unit_usd)
 
 
 def audio_of(offer: Offer, asked: bool) -> Audio:

@@ -26,7 +26,7 @@ from kling_tools.model.errors import (
     Unreachable,
     Unsure,
 )
-from kling_tools.model.plan import Order
+from kling_tools.model.plan import Order, Plan
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
@@ -72,9 +72,9 @@ class Client:
         """Show the provider, and no secret."""
         return f"Client({self.connection!r})"
 
-    def product(self, order: Order) -> str:
-        """Return the product's path that an order goes to: what `find` needs when no answer came."""
-        return self._dialect.create(order).product
+    def product(self, plan: Plan) -> str:
+        """Return the product's path that a plan goes to: what `find` needs when no answer came."""
+        return self._dialect.product(plan)
 
     async def submit(self, order: Order) -> Observation:
         """Buy one task, once; a task that is there already under this external id is returned.

@@ -64,8 +64,15 @@ async def open_download(wire: Wire, url: str, *, offset: int = 0, etag: str = ""
                 yield Download(stream.status, _total(stream), stream.headers.get("etag", ""), stream)
                 return
             await stack.aclose()
-            url = urljoin(url, stream.headers.get("location", ""))
+            url = _next(url, stream.headers.get("location", ""))
         raise LinkExpired(f"The file's address leads on more than {MAX_REDIRECTS} times.")
+
+
+def _next(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise LinkExpired("The file's address leads on to what is not an address.") from None
 
 
 def _check(wire: Wire, url: str) -> None:

@@ -26,7 +26,6 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 MAX_ANSWER = 64 * 1024 * 1024
 AGAIN = "It may be asked again."
-_CHUNK = 256 * 1024
 
 #: What happens before the first byte of a request. Upstream's own text is shown only where it cannot hold a secret.
 NOTHING_LEFT: Mapping[type[Exception], str] = {
@@ -54,7 +53,8 @@ class Stream:
         Raises:
             Unreachable: the wire broke.
         """
-        async with aclosing(self._response.aiter_bytes(_CHUNK)) as body:
+        # As it comes, in no fixed size: what waits for a chunk to fill is lost when the wire breaks.
+        async with aclosing(self._response.aiter_bytes()) as body:
             while True:
                 try:
                     chunk = await anext(body)

@@ -29,7 +29,7 @@ _FILE = 4 << 30
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _BEFORE = ("-nostdin", "-hide_banner", "-loglevel", "error")
 _INPUT = ("-protocol_whitelist", "file,pipe", "-i")
-_LIMIT_SELF = """\
+LIMIT_SELF = """\
 import os, resource as r, sys
 for name, most in zip(("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_AS"), map(int, sys.argv[1:4])):
     try: r.setrlimit(getattr(r, name), (most, most))
@@ -110,7 +110,7 @@ class Encoder:
             command += _INPUT if arg == "-i" else (arg,)
         cpu = int(timeout * (os.cpu_count() or 1)) + 1
         if sys.platform not in ("linux", "win32") and sys.executable:
-            command = [sys.executable, "-I", "-S", "-c", _LIMIT_SELF, str(cpu), str(_FILE), str(_MEMORY), *command]
+            command = [sys.executable, "-I", "-S", "-c", LIMIT_SELF, str(cpu), str(_FILE), str(_MEMORY), *command]
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -7,6 +7,7 @@ raw pixels; Pillow writes the times on them and makes the JPEG, and where it is 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from kling_tools.model.errors import MediaFailed
 
 MAX_FRAMES = 16
 _GAP = 4
+_SCREEN = 4 / 3
 _GROUND = "0x1c1c1c"
 _TIMEOUT = 60.0
 _QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
@@ -61,18 +63,21 @@ def usual_frames(seconds: float) -> int:
 
 
 def lay_out(count: int, width: int, height: int, max_width: int) -> Layout:
-    """Return the grid that shows `count` frames of these sides largest, no wider than `max_width` and no taller."""
-    best, most = Layout(1, count, 1, 1), 0.0
-    for columns in range(1, count + 1):
-        rows = -(-count // columns)
-        room_x = (max_width - (columns - 1) * _GAP) / columns
-        room_y = (max_width - (rows - 1) * _GAP) / rows
-        scale = min(room_x / width, room_y / height, 1.0)
-        cell = Layout(columns, rows, max(2, int(width * scale)), max(2, int(height * scale)))
-        worth = cell.width * cell.height * (count / (columns * rows)) ** 2  # empty cells are worth a smaller picture
-        if worth >= most * 0.98:  # of two that are nearly equal, the wider
-            best, most = cell, worth
-    return best
+    """Return the grid that shows `count` frames of these sides largest, no wider than `max_width` and no taller.
+
+    Of grids that are nearly as good, it is the one that is closest to a screen's shape.
+    """
+    grids = [_grid(columns, -(-count // columns), width, height, max_width) for columns in range(1, count + 1)]
+    # An empty cell is worth a smaller picture in the others.
+    worth = [g.width * g.height * (count / (g.columns * g.rows)) ** 2 for g in grids]
+    good = [grid for grid, value in zip(grids, worth, strict=True) if value >= 0.98 * max(worth)]
+    return min(good, key=lambda g: abs(math.log(g.columns * g.width / (g.rows * g.height) / _SCREEN)))
+
+
+def _grid(columns: int, rows: int, width: int, height: int, most: int) -> Layout:
+    across, down = (most - (columns - 1) * _GAP) / columns, (most - (rows - 1) * _GAP) / rows
+    scale = min(across / width, down / height, 1.0)
+    return Layout(columns, rows, max(2, int(width * scale)), max(2, int(height * scale)))
 
 
 async def contact_sheet(

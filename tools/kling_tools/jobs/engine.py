@@ -10,9 +10,11 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kling_tools.catalog.catalog import priced
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs import pace
@@ -150,7 +152,7 @@ class Engine:
         for task in running:
             observation = seen.get(task.remote.id) if task.remote else None
             if observation is not None:
-                await self._journal.apply(task.id, Seen(observation))
+                await self._journal.apply(task.id, Seen(replace(observation, charge=priced(observation.charge))))
 
     def _due(self, task: Task) -> float:
         times = self.times.get((task.account, task.plan.model), ())

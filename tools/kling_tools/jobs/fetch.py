@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 from kling_tools.files.mp4 import read_facts
 from kling_tools.files.outputs import Outputs
@@ -28,7 +27,7 @@ async def fetch(account: Account, outputs: Outputs, task: Task) -> Task:
 
 
 async def _keep(account: Account, outputs: Outputs, task: Task, number: int, output: Output) -> Output:
-    if output.path and Path(output.path).is_file():
+    if output.path:
         return output
     name = outputs.file_name(task, number, output.kind)
     saved = await outputs.save(name, lambda offset, etag: account.client.download(output.url, offset=offset, etag=etag))
@@ -36,9 +35,7 @@ async def _keep(account: Account, outputs: Outputs, task: Task, number: int, out
     if output.kind != "video":
         return kept
     facts = await asyncio.to_thread(read_facts, saved.path)
-    return replace(
-        kept, seconds=facts.seconds, width=facts.width, height=facts.height, has_audio=facts.has_audio
-    )
+    return replace(kept, seconds=facts.seconds, width=facts.width, height=facts.height, has_audio=facts.has_audio)
 
 
 async def _renew(account: Account, task: Task) -> Task:
@@ -49,7 +46,9 @@ async def _renew(account: Account, task: Task) -> Task:
         seen = [s for s in await account.client.look([task.remote]) if s.remote.id == task.remote.id]
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(error.message))
-    if not seen or not seen[0].outputs:
+    known = {output.url for output in task.outputs}
+    if not seen or not {output.url for output in seen[0].outputs} - known:
+        # Asking again at once would only be answered the same.
         gone = "The result's address has expired and Kling names no new one; results live 30 days there."
         return await account.journal.apply(task.id, Hindered(gone))
     return await account.journal.apply(task.id, Seen(seen[0]))

@@ -5,6 +5,7 @@ The journal keeps where a picture is, not the picture: another process that send
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -92,8 +93,9 @@ class Orders:
                 advice=f"check_status task_id={task.id} tells when it is done.",
             )
         path = Path(kept[ref.output - 1].path)
-        if not path.is_file():
-            raise BadMedia(f"The file of task {task.id} is no longer at {path}.", advice="Pass the path it was moved to.")
+        if not await asyncio.to_thread(path.is_file):
+            gone = f"The file of task {task.id} is no longer at {path}."
+            raise BadMedia(gone, advice="Pass the path it was moved to.")
         return path
 
 

@@ -40,7 +40,7 @@ async def resolve(account: Account, task: Task) -> Task:
     # Judged before the look-up: a request that is accepted while we ask must not be taken for lost.
     old_enough = account.journal.now() - (task.sent_at or 0) > QUARANTINE_SECONDS
     try:
-        found = await account.client.find(task.id, account.client.product(Order(plan=task.plan, external_id=task.id)))
+        found = await account.client.find(task.id, account.client.product(task.plan))
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(error.message))
     if found is not None:

@@ -13,6 +13,9 @@ from urllib.parse import unquote, urlsplit
 from kling_tools.model.errors import BadMedia, quoted
 
 TASK_ID = re.compile(r"k[0-9a-z]{12}")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: C: is a drive
+_LONGEST_PATH = 4096
+_NAMES = "Use a path, an https URL or a task id."
 _TASK_REF = re.compile(rf"({TASK_ID.pattern})(?:#([1-9]))?")
 
 
@@ -45,25 +48,40 @@ def parse_media(text: str) -> MediaRef:
     """Return what a media argument names.
 
     Raises:
-        BadMedia: inline data, plain http, or another scheme.
+        BadMedia: inline data, plain http, another scheme, or what can be neither a path nor an address.
     """
     text = text.strip()
     if match := _TASK_REF.fullmatch(text):
         return TaskRef(match[1], int(match[2] or 1))
-    scheme = urlsplit(text).scheme.lower() if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) else ""
-    if scheme == "https":
+    try:
+        parts = urlsplit(text if _SCHEME.match(text) else "")
+        host = parts.hostname
+    except ValueError:
+        raise BadMedia(f"{quoted(text, 80)} is not an address.", advice=_NAMES) from None
+    if parts.scheme == "https" and host:
         return UrlRef(text)
-    if scheme == "file":
-        return FileRef(Path(unquote(urlsplit(text).path)))
-    if scheme == "http":
+    if parts.scheme == "file" and host in {None, "localhost"} and parts.path:
+        return _file(unquote(parts.path))
+    if parts.scheme == "http":
         raise BadMedia(f"Kling fetches pictures over https only, not {quoted(text, 80)}.", advice="Use https or a file.")
-    if scheme == "data" or (len(text) > 4096 and "\n" not in text):
+    if parts.scheme == "data" or len(text) > _LONGEST_PATH:
         raise BadMedia("Inline data is not taken.", advice="Save the picture and pass its path, or pass an https URL.")
-    if scheme:
-        raise BadMedia(f"{quoted(scheme, 20)} addresses are not taken.", advice="Use a path, an https URL or a task id.")
-    if not text or "\0" in text:
-        raise BadMedia("The media argument is empty.", advice="Pass a path, an https URL or a task id.")
-    return FileRef(Path(text).expanduser())
+    if parts.scheme in {"https", "file"}:
+        raise BadMedia(f"{quoted(text, 80)} is not a whole address.", advice=_NAMES)
+    if parts.scheme:
+        raise BadMedia(f"{quoted(parts.scheme, 20)} addresses are not taken.", advice=_NAMES)
+    return _file(text)
+
+
+def _file(text: str) -> FileRef:
+    if not text:
+        raise BadMedia("The media argument is empty.", advice=_NAMES)
+    if "\0" in text:
+        raise BadMedia(f"{quoted(text, 80)} is no path: it has a NUL character.", advice=_NAMES)
+    try:
+        return FileRef(Path(text).expanduser())
+    except RuntimeError:
+        raise BadMedia(f"There is no home directory for {quoted(text, 80)}.", advice="Write the whole path.") from None
 
 
 @dataclass(frozen=True, kw_only=True)

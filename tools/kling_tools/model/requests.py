@@ -86,9 +86,9 @@ class CheckStatus(Request):
 class ListTasks(Request):
     """A page of the journal, newest first."""
 
-    status: Literal["running", "queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"] | None = (
-        None
-    )
+    status: (
+        Literal["running", "queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"] | None
+    ) = None
     query: str | None = Field(None, max_length=200, description="Words in the prompt or label")
     since: str | None = Field(None, max_length=10, pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD, local")
     limit: int = Field(20, ge=1, le=100)

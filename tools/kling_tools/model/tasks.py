@@ -20,6 +20,9 @@ from kling_tools.model.errors import KlingError, Spent
 from kling_tools.model.plan import Plan
 
 
+Shown = Literal["queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"]
+
+
 class Status(StrEnum):
     """Where a task stands."""
 
@@ -39,13 +42,23 @@ class Status(StrEnum):
         return self in TERMINAL
 
     @property
-    def shown(self) -> str:
+    def shown(self) -> Shown:
         """The word agents see."""
-        return _SHOWN.get(self, self.value)
+        return _SHOWN[self]
 
 
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
-_SHOWN = {Status.SUBMITTING: "queued", Status.FETCHING: "processing"}
+_SHOWN: dict[Status, Shown] = {
+    Status.QUEUED: "queued",
+    Status.SUBMITTING: "queued",
+    Status.UNSURE: "unsure",
+    Status.SUBMITTED: "submitted",
+    Status.PROCESSING: "processing",
+    Status.FETCHING: "processing",
+    Status.SUCCEEDED: "succeeded",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+}
 
 LEGAL: dict[Status, frozenset[Status]] = {
     Status.QUEUED: frozenset({Status.SUBMITTING, Status.CANCELLED, Status.FAILED}),
@@ -267,10 +280,11 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
         "trouble": "",
     }
     match seen.status:
-        case "submitted":
-            return _to(task, Status.SUBMITTED, now, **known)
-        case "processing":
-            return _to(task, Status.PROCESSING, now, **known)
+        case "submitted" | "processing":
+            moved = _to(task, Status(seen.status), now, **known)
+            if moved is task and task.trouble and task.status in _LOOKED_AT:
+                return replace(task, trouble="", updated=now)  # the look that did not work was the trouble
+            return moved
         case "failed":
             spent: Spent = "yes" if seen.charge and (seen.charge.units or seen.charge.usd) else "no"
             reason = seen.reason or "Kling gave no reason."
@@ -281,5 +295,6 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
                 Output(kind=o.kind, url=o.url, seconds=o.seconds, url_expires=now + URL_LIFETIME) for o in seen.outputs
             )
             if task.status is Status.FETCHING:  # renewed addresses of a result that is still to be fetched
-                return replace(task, outputs=outputs, updated=now)
+                renewed = [o.url for o in outputs] != [o.url for o in task.outputs]
+                return replace(task, outputs=outputs, updated=now) if renewed else task
             return _to(task, Status.FETCHING, now, outputs=outputs, **known)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kling_tools.clock import iso
 from kling_tools.model.money import plain
-from kling_tools.model.tasks import Output, Status, Task
+from kling_tools.model.tasks import Output, Shown, Status, Task
 from kling_tools.studio import Studio
 
 
@@ -58,7 +58,7 @@ class TaskFacts(Facts):
     """A task."""
 
     task_id: str
-    status: Literal["queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"]
+    status: Shown
     tool: str
     prompt: str
     provider: str
@@ -147,11 +147,11 @@ class LookFacts(Facts):
     simulated: bool
 
 
-def show(task: Task, studio: Studio) -> TaskFacts:
-    """Return a task as agents see it, with the next step."""
+def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
+    """Return a task as agents see it, with the next step; `decided` adds how the request was understood."""
     return TaskFacts(
         task_id=task.id,
-        status=task.status.shown,  # type: ignore[arg-type]
+        status=task.status.shown,
         tool=task.plan.tool,
         prompt=task.plan.prompt,
         provider=task.plan.route.provider,
@@ -162,7 +162,7 @@ def show(task: Task, studio: Studio) -> TaskFacts:
         eta_seconds=studio.eta(task),
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
-        notes=[*task.plan.notes, *task.notes, *([f"Being retried: {task.trouble}"] if task.trouble else [])],
+        notes=[*(task.plan.notes if decided else ()), *task.notes, *_trouble(task)],
         next=_next(task, studio.eta(task)),
         resource_uri=task_uri(task.id),
         created=iso(task.created),
@@ -197,6 +197,10 @@ def _output(task: Task, number: int, output: Output) -> OutputFacts:
         height=output.height,
         has_audio=output.has_audio,
     )
+
+
+def _trouble(task: Task) -> list[str]:
+    return [f"Being retried: {task.trouble}"] if task.trouble else []
 
 
 def _error(task: Task) -> ErrorFacts | None:

@@ -13,7 +13,7 @@ async def run(studio: Studio, request: CreateVideo, report: Report) -> Answer:
     task = await studio.create(request)
     if request.wait_seconds and not task.status.ended:
         task = (await studio.wait([task.id], request.wait_seconds, report))[0]
-    return Answer(show(task, studio))
+    return Answer(show(task, studio, decided=True))
 
 
 CREATE_VIDEO = Operation(

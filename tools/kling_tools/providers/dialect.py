@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kling_tools.model.plan import Order, Standard
+from kling_tools.model.plan import Order, Plan, Standard
 from kling_tools.model.tasks import Observation, Remote
 
 SANDBOX_HEADER = "x-kling-sandbox"
@@ -53,6 +53,10 @@ class Dialect(Protocol):
     """How one API is spoken."""
 
     standard: Standard
+
+    def product(self, plan: Plan) -> str:
+        """Return the path that creates such a task: what `find` needs when no answer told it."""
+        ...
 
     def create(self, order: Order) -> WireCall:
         """Encode a paid task; every field with a surprising default is sent explicitly."""

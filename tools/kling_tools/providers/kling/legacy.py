@@ -39,10 +39,14 @@ class Legacy:
 
     standard: plans.Standard = "legacy"
 
+    def product(self, plan: plans.Plan) -> str:
+        """Return the product's path (kling-official 4.2, 4.3)."""
+        return PRODUCTS[plan.effect]
+
     def create(self, order: Order) -> WireCall:
         """Encode a paid task (kling-official 4.2, 4.3)."""
         plan = order.plan
-        product = PRODUCTS[plan.effect]
+        product = self.product(plan)
         body = {
             "model_name": plan.wire_model,
             "prompt": plan.prompt,

@@ -7,7 +7,7 @@ person the result. Only an unknown status is a fault: guessing there could end a
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -81,7 +81,7 @@ def charge(units: Decimal | None, usd: Decimal | None) -> Charge | None:
     return Charge(units=units, usd=usd) if units is not None or usd is not None else None
 
 
-def listed(data: object, key: str = "") -> list[object]:
+def listed(data: object, key: str = "") -> Sequence[object]:
     """Return the tasks in an envelope's data: one object, a list, or a list under `key`.
 
     Raises:

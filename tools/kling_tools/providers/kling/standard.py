@@ -32,10 +32,14 @@ class Standard:
 
     standard: plans.Standard = "standard"
 
+    def product(self, plan: plans.Plan) -> str:
+        """Return the product's path, which names the model (kling-official 3.2)."""
+        return f"/{plan.effect}/{plan.wire_model}"
+
     def create(self, order: Order) -> WireCall:
         """Encode a paid task (kling-official 3.1, 3.2)."""
         plan = order.plan
-        path = f"/{plan.effect}/{plan.wire_model}"
+        path = self.product(plan)
         body = {
             **_content(order),
             "settings": _settings(plan),

@@ -1,0 +1,129 @@
+"""`kling-mcp doctor`: everything that keeps a video from being made, one line each, found with free calls only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kling_mcp.terminal import say
+from kling_tools.clock import SystemClock
+from kling_tools.connect import Opened, open_accounts
+from kling_tools.files.ffmpeg import Encoder
+from kling_tools.files.storage import check_free, check_writable
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.journal import Search
+from kling_tools.model.errors import KlingError
+from kling_tools.model.money import dollars
+from kling_tools.settings import Settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+#: A signed token is valid from 5 s before it is made (kling-official 1.3): a clock faster than that is refused.
+SKEW_SECONDS = 5.0
+ROOM_BYTES = 500_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was checked, whether it is well, and what to do if not."""
+
+    what: str
+    well: bool
+    words: str
+    advice: str = ""
+
+
+def run(args: Namespace) -> int:
+    """Print the findings; 1 when anything fails."""
+    return asyncio.run(_examine())
+
+
+async def _examine() -> int:
+    settings = Settings.from_env()
+    opened = open_accounts(settings, SystemClock())
+    ill = 0
+    try:
+        async for finding in findings(settings, opened):
+            ill += not finding.well
+            say(f"{'ok  ' if finding.well else 'FAIL'}  {finding.what}: {finding.words}")
+            if finding.advice and not finding.well:
+                say(f"      {finding.advice}")
+    finally:
+        await opened.close()
+    say(f"{ill} of the checks failed." if ill else "Everything is in order.")
+    return 1 if ill else 0
+
+
+async def findings(settings: Settings, opened: Opened) -> AsyncIterator[Finding]:
+    """Yield what was found, in the order in which it would stand in the way."""
+    for problem in settings.problems:
+        yield Finding("settings", False, problem, "Mend it where the server is configured.")
+    if opened.complaint and not settings.problems:
+        yield Finding("credentials", False, opened.complaint.message, opened.complaint.advice)
+    for account in opened.accounts:
+        yield Finding("credentials", True, _keys(settings, account))
+        for finding in await _provider(account):
+            yield finding
+    yield await _journal(opened)
+    yield await asyncio.to_thread(_outputs, settings)
+    yield _encoder(settings)
+    roots = ", ".join(str(root) for root in opened.orders.inputs.roots)
+    yield Finding("pictures", True, f"read from {roots}")
+    yield Finding(
+        "budget",
+        True,
+        f"{dollars(settings.max_usd_per_call)} a call, {dollars(settings.max_usd_per_day)} a day; "
+        f"above {dollars(settings.confirm_above_usd)} the person is asked",
+    )
+
+
+def _keys(settings: Settings, account: Account) -> str:
+    if account.connection.simulated:
+        return "none are set, so the simulated Kling is used"
+    used = "KLING_API_KEY" if account.connection.api_key else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
+    return f"{used} for {account.connection.base_url}"
+
+
+async def _provider(account: Account) -> list[Finding]:
+    """Ask once, for free: it shows the network, the credentials and the clock together."""
+    try:
+        probe = await account.client.probe()
+    except KlingError as error:
+        return [Finding("provider", False, f"{account.name}: {error.message}", error.advice)]
+    kind = "a simulated Kling" if probe.simulated else "Kling"
+    found = [Finding("provider", True, f"{account.name} is {kind}, answered in {probe.latency * 1000:.0f} ms")]
+    if probe.server_time is not None:
+        skew = SystemClock().now() - probe.server_time
+        # The provider tells whole seconds only.
+        apart = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the provider"
+        words = apart if abs(skew) >= 2 else "in step with the provider"
+        advice = "Set this machine's time; signed tokens are refused otherwise."
+        found.append(Finding("clock", abs(skew) < SKEW_SECONDS, words, advice))
+    return found
+
+
+async def _journal(opened: Opened) -> Finding:
+    try:
+        _, total = await opened.journal.search(Search(limit=1))
+    except KlingError as error:
+        return Finding("data directory", False, error.message, error.advice)
+    return Finding("data directory", True, f"{opened.settings.data_dir}, {total} tasks")
+
+
+def _outputs(settings: Settings) -> Finding:
+    try:
+        check_writable(settings.output_dir)
+        check_free(settings.output_dir, ROOM_BYTES)
+    except KlingError as error:
+        return Finding("output directory", False, error.message, error.advice)
+    return Finding("output directory", True, str(settings.output_dir))
+
+
+def _encoder(settings: Settings) -> Finding:
+    try:
+        return Finding("encoder", True, Encoder.find(settings.ffmpeg).path)
+    except KlingError as error:
+        return Finding("encoder", False, error.message, error.advice)

@@ -1,0 +1,78 @@
+"""Names that people read and that no system stumbles over."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kling_tools.files.names import MAX_BYTES, file_name, plain_name
+from kling_tools.model.errors import StorageUnavailable
+from kling_tools.model.media import ImageLimits
+from kling_tools.model.money import Price
+from kling_tools.model.plan import Plan, Route
+from kling_tools.model.tasks import Status, Task
+
+PLAN = Plan(
+    tool="create_video",
+    effect="text-to-video",
+    route=Route("kling", "standard"),
+    model="kling-v3",
+    wire_model="kling-v3",
+    prompt="Paper boat, in the rain",
+    seconds=5,
+    resolution="720p",
+    aspect_ratio="16:9",
+    audio="off",
+    multi_shot=None,
+    image=None,
+    last_image=None,
+    image_limits=ImageLimits(max_bytes=1, min_side=1, max_ratio=1),
+    price=Price.exact(Decimal(1)),
+    typical_seconds=60,
+)
+NOON = datetime(2026, 11, 22, 12).timestamp()
+TASK = Task(id="k7f3abcdefgh0", plan=PLAN, status=Status.FETCHING, created=NOON, updated=NOON)
+
+
+def named(prompt: str, task: Task = TASK, index: int = 1, kind: str = "video") -> str:
+    return file_name(replace(task, plan=replace(PLAN, prompt=prompt)), index, kind)
+
+
+def test_a_name_tells_day_words_and_task() -> None:
+    assert named("Paper boat, in the rain") == "2026-11-22 Paper boat in the rain (k7f3abcdefgh0).mp4"
+    assert named("x", index=2, kind="image") == "2026-11-22 x (k7f3abcdefgh0-2).png"
+    assert named("雨の中の紙の船") == "2026-11-22 雨の中の紙の船 (k7f3abcdefgh0).mp4"
+    assert named("../..", kind="audio") == "2026-11-22 audio (k7f3abcdefgh0).mp3"
+
+
+def test_a_simulated_result_says_so_however_long_its_prompt() -> None:
+    name = named("rain " * 500, replace(TASK, simulated=True))
+    assert name.endswith("rain (simulated k7f3abcdefgh0).mp4")
+    assert len(name) <= MAX_BYTES
+
+
+@settings(max_examples=400)
+@given(st.text(max_size=300), st.text(max_size=60), st.booleans(), st.integers(1, 9))
+def test_every_name_is_safe_on_every_system(prompt: str, task_id: str, simulated: bool, index: int) -> None:
+    name = named(prompt, replace(TASK, id=task_id, simulated=simulated), index)
+    assert plain_name(name) == name
+    assert len(name.encode()) <= MAX_BYTES
+    assert name.startswith("2026-11-22 ")
+    assert name.endswith(").mp4")
+    assert not any(c in '<>:"/\\|?*' or unicodedata.category(c)[0] == "C" for c in name)
+
+
+PATHS = ["", ".", "..", "../a.mp4", "a/b.mp4", "a\\b.mp4", "/etc/passwd", "C:a.mp4"]
+TRAPS = [".hidden", "nul", "COM1.mp4", "con .mp4", "a.", " a", "a\0b", "a\nb", "a\u202egpj.mp4", "x" * 201]
+
+
+@pytest.mark.parametrize("name", [*PATHS, *TRAPS])
+def test_a_name_that_could_leave_its_place_is_refused(name: str) -> None:
+    with pytest.raises(StorageUnavailable):
+        plain_name(name)

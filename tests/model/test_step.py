@@ -1,0 +1,167 @@
+"""A task's life: whatever is told in whatever order, it moves along the legal lines and ends once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kling_tools.model.errors import Moderated
+from kling_tools.model.tasks import (
+    LEGAL,
+    TERMINAL,
+    Charge,
+    Claimed,
+    Doubted,
+    Event,
+    Failure,
+    Hindered,
+    Observation,
+    Output,
+    PutBack,
+    Rejected,
+    Remote,
+    RemoteOutput,
+    Seen,
+    Status,
+    Stored,
+    Task,
+    Withdrawn,
+    step,
+)
+from tests.providers.values import PLAN
+
+NOW = 1_795_000_000.0
+REMOTE = Remote("800", "/text-to-video/kling-3.0", "https://kling.test")
+TASK = Task(id="k000000000000", plan=PLAN, status=Status.QUEUED, created=NOW, updated=NOW)
+SHOWN = {"queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"}
+
+
+def seen(status: str, url: str = "https://cdn.test/1.mp4", **more: object) -> Seen:
+    """Return a look at the provider's side."""
+    outputs = (RemoteOutput(kind="video", url=url, seconds=5.0),) if status == "succeeded" else ()
+    return Seen(
+        Observation(remote=REMOTE, external_id=TASK.id, status=status, outputs=outputs, **more)  # type: ignore[arg-type]
+    )
+
+
+charges = st.none() | st.builds(Charge, units=st.sampled_from([None, Decimal(0), Decimal(3)]))
+observations = st.builds(
+    lambda status, url, charge, simulated, reason: seen(status, url, charge=charge, simulated=simulated, reason=reason),
+    st.sampled_from(["submitted", "processing", "succeeded", "failed"]),
+    st.sampled_from(["https://cdn.test/1.mp4", "https://cdn.test/2.mp4"]),
+    charges,
+    st.booleans(),
+    st.sampled_from(["", "Image pixel is invalid"]),
+)
+failures = st.builds(Failure, code=st.just("task_failed"), message=st.just("no"), spent=st.sampled_from(["no", "yes"]))
+troubles = st.sampled_from(["", "no network", "a full disk"])
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Claimed),
+    st.builds(PutBack, troubles, st.floats(0, 60)),
+    st.builds(Doubted, troubles),
+    st.builds(Rejected, failures),
+    observations,
+    st.builds(Hindered, troubles),
+    st.just(Stored((Output(kind="video", url="https://cdn.test/1.mp4", path="/videos/1.mp4"),))),
+    st.builds(Withdrawn),
+)
+
+
+@given(st.lists(events, max_size=30))
+def test_only_legal_moves_happen_and_an_end_is_an_end(story: list[Event]) -> None:
+    task, now = TASK, NOW
+    for event in story:
+        now += 1
+        after = step(task, event, now)
+        if after.status is not task.status:
+            assert after.status in LEGAL[task.status]
+        if task.status in TERMINAL:
+            assert after is task
+        if after is not task:
+            assert after.updated == now
+            assert replace(after, updated=task.updated) != task, f"{event} said nothing new"
+        assert (after.ended_at is not None) == after.status.ended
+        assert after.status.shown in SHOWN
+        assert (after.id, after.plan, after.created) == (task.id, task.plan, task.created)
+        assert after.simulated or not task.simulated
+        task = after
+
+
+@given(st.lists(events, max_size=12), events)
+def test_an_event_told_twice_says_nothing_new_unless_it_is_a_new_attempt(story: list[Event], event: Event) -> None:
+    task = TASK
+    for earlier in story:
+        task = step(task, earlier, NOW)
+    once = step(task, event, NOW)
+    assert step(once, event, NOW + 1) is once
+
+
+def test_every_event_and_every_status_is_in_the_tables() -> None:
+    assert set(LEGAL) == set(Status)
+    assert {s for s in Status if not LEGAL[s]} == TERMINAL
+    assert len(get_args(Event)) == 8
+
+
+def test_every_status_can_be_reached_and_left_for_an_end() -> None:
+    reached, edge = {Status.QUEUED}, {Status.QUEUED}
+    while edge:
+        edge = {to for status in edge for to in LEGAL[status]} - reached
+        reached |= edge
+    assert reached == set(Status)
+    assert all(LEGAL[s] & TERMINAL or any(LEGAL[to] & TERMINAL for to in LEGAL[s]) for s in set(Status) - TERMINAL)
+
+
+def test_what_was_never_sent_is_taken_back_and_what_was_sent_is_not() -> None:
+    assert step(TASK, Withdrawn(), NOW).status is Status.CANCELLED
+    claimed = step(TASK, Claimed(), NOW)
+    assert step(claimed, Withdrawn(), NOW) is claimed
+
+
+def test_a_claim_counts_attempts_and_dates_the_first_byte() -> None:
+    first = step(TASK, Claimed(), NOW + 1)
+    assert (first.attempts, first.sent_at) == (1, NOW + 1)
+    back = step(first, PutBack("no slot", 8), NOW + 2)
+    assert (back.status, back.sent_at, back.not_before, back.trouble) == (Status.QUEUED, None, NOW + 10, "no slot")
+    assert step(back, Claimed(), NOW + 11).attempts == 2
+
+
+def test_a_look_that_works_again_ends_the_trouble_of_one_that_did_not() -> None:
+    task = step(step(TASK, Claimed(), NOW), seen("submitted"), NOW)
+    hindered = step(task, Hindered("no network"), NOW + 1)
+    assert hindered.trouble == "no network"
+    assert step(hindered, seen("submitted"), NOW + 2).trouble == ""
+
+
+def test_a_result_names_its_files_and_when_their_address_dies() -> None:
+    task = step(step(TASK, Claimed(), NOW), seen("succeeded", charge=Charge(units=Decimal(3))), NOW + 90)
+    assert task.status is Status.FETCHING
+    assert task.charge == Charge(units=Decimal(3))
+    (output,) = task.outputs
+    assert (output.path, output.url_expires) == ("", NOW + 90 + 30 * 86400)
+
+
+def test_a_renewed_address_replaces_the_dead_one_and_the_same_one_is_no_news() -> None:
+    task = step(step(TASK, Claimed(), NOW), seen("succeeded"), NOW)
+    renewed = step(task, seen("succeeded", "https://cdn.test/2.mp4"), NOW + 1)
+    assert [o.url for o in renewed.outputs] == ["https://cdn.test/2.mp4"]
+    assert step(renewed, seen("succeeded", "https://cdn.test/2.mp4"), NOW + 2) is renewed
+
+
+@pytest.mark.parametrize(("units", "spent"), [(None, "no"), ("0", "no"), ("3", "yes")])
+def test_a_failure_says_whether_it_was_charged(units: str | None, spent: str) -> None:
+    charge = None if units is None else Charge(units=Decimal(units))
+    task = step(step(TASK, Claimed(), NOW), seen("failed", charge=charge, reason='"risk control"'), NOW)
+    assert task.failure is not None
+    assert (task.status, task.failure.spent) == (Status.FAILED, spent)
+    assert "risk control" in task.failure.message
+
+
+def test_an_error_becomes_a_lasting_failure_word_for_word() -> None:
+    failure = Failure.of(Moderated("Kling's content safety blocked the request."))
+    assert (failure.code, failure.spent, failure.retryable) == ("moderated", "no", False)
+    assert failure.advice == Moderated.advice
