@@ -25,7 +25,7 @@ from kling_tools.files.storage import check_free, check_writable, storage, sync_
 from kling_tools.model.errors import MediaFailed, StorageUnavailable, Unreachable, quoted
 from kling_tools.model.tasks import Task
 
-__all__ = ["AddressGone", "Download", "Fetch", "Outputs", "SavedFile", "check_writable"]
+__all__ = ["Download", "Fetch", "Outputs", "SavedFile", "check_writable"]
 
 MAX_BYTES = 2 << 30
 _BLOCK = 1 << 20
@@ -34,22 +34,26 @@ _PATIENCE = 900.0
 _ADVICE = "It goes on from there by itself."
 
 
-class AddressGone(Unreachable):
-    """The result's address no longer works."""
-
-    code = "address_gone"
-    advice = "The task is asked for a new address."
-
-
 class Download(Protocol):
     """An answer to a GET. `total` is the whole file's length in bytes, also for a 206; None when it is not told.
 
     Whoever makes a 206 has checked that its Content-Range starts at the offset that was asked for.
     """
 
-    status: int
-    total: int | None
-    etag: str
+    @property
+    def status(self) -> int:
+        """200, 206 or 416."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """Bytes of the whole file."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """The file's ETag, or nothing."""
+        ...
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body; raises what the wire raises."""
@@ -147,8 +151,8 @@ class Outputs:
 
         Raises:
             StorageUnavailable: the disk is full or not ours. MediaFailed: what came is no whole MP4, or too large.
-            AddressGone: 401, 403, 404 or 410. Unreachable: another status, or the body ended early.
-            Whatever `chunks` raises.
+            Unreachable: a status that is no answer to this, or the body ended early.
+            Whatever `fetch` and `chunks` raise: LinkExpired where the address is dead.
         """
         path = self.directory / plain_name(name)
         await to_the_end(check_writable, self.directory)
@@ -178,8 +182,6 @@ class Outputs:
         """Write one answer's body; False when the part cannot go on from it."""
         if download.status == 416 and begun.size:
             return False
-        if download.status in (401, 403, 404, 410):
-            raise AddressGone()
         if download.status not in (200, 206):
             raise Unreachable(f"The file's server answered {download.status}.")
         if download.status == 206 and (not begun.size or download.etag not in ("", begun.etag)):

@@ -7,11 +7,13 @@ own id, before anything else is done. Only what provably did not get in is sent 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
+from kling_tools.catalog.catalog import priced
 from kling_tools.jobs.account import Account
 from kling_tools.model.errors import Busy, KlingError, ProviderBroken, ProviderRefused, Refused, Unreachable, Unsure
 from kling_tools.model.plan import Order
-from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, PutBack, Rejected, Seen, Status, Task
+from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, Observation, PutBack, Rejected, Seen, Status, Task
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ async def resolve(account: Account, task: Task) -> Task:
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(error.message))
     if found is not None:
-        return await account.journal.apply(task.id, Seen(found))
+        return await account.journal.apply(task.id, _told(found))
     if not old_enough:
         return task
     return await account.journal.apply(task.id, PutBack("The first attempt never arrived; it is sent again.", 0.0))
@@ -59,7 +61,7 @@ async def _left_waiting(account: Account, task: Task) -> Task:
 
 async def _send(account: Account, task: Task, order: Order) -> tuple[Event, KlingError | None]:
     try:
-        return Seen(await account.client.submit(order)), None
+        return _told(await account.client.submit(order)), None
     except Unreachable as error:
         if account.journal.now() - task.created > PATIENCE_SECONDS:
             return Rejected(Failure.of(error)), error
@@ -74,6 +76,11 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
         # A fault of ours after the claim: a byte may have left, so it is a doubt like any other.
         log.exception("task %s: submitting broke", task.id)
         return Doubted("Sending was interrupted by a fault in this program."), None
+
+
+def _told(found: Observation) -> Seen:
+    # A task that is adopted late may be at its end, and its charge is in units.
+    return Seen(replace(found, charge=priced(found.charge)))
 
 
 def _backoff(task: Task) -> float:

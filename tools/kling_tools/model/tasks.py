@@ -48,6 +48,7 @@ class Status(StrEnum):
 
 
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
+_LOOKED_AT = frozenset({Status.SUBMITTED, Status.PROCESSING})
 _SHOWN: dict[Status, Shown] = {
     Status.QUEUED: "queued",
     Status.SUBMITTING: "queued",

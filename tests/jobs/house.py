@@ -1,0 +1,216 @@
+"""One house for the tests of jobs/: the real journal, engine, client and simulated Kling, and one clock moved by hand.
+
+Nothing here sleeps: a test lets time pass, pulls the engine's triggers and waits for the work they began. `crash` throws
+the process's memory away as a SIGKILL would; `open_again` is the next process on the same disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app
+from kling_tools.catalog import catalog
+from kling_tools.client.client import Client
+from kling_tools.client.local import in_process
+from kling_tools.files.ffmpeg import Encoder
+from kling_tools.files.inputs import Inputs
+from kling_tools.files.outputs import Outputs
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.engine import Engine
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.orders import Orders, fingerprint
+from kling_tools.jobs.store import Store
+from kling_tools.model.media import TASK_ID
+from kling_tools.model.money import Price
+from kling_tools.model.plan import Order, Route
+from kling_tools.model.requests import CreateVideo
+from kling_tools.model.tasks import Status, Task
+from kling_tools.providers.registry import sandbox_connection
+from kling_tools.studio import new_task_id
+from tests.providers.values import PLAN
+
+START = 1_795_000_000.0
+ADDRESS = "http://kling.sandbox"
+ROUTE = Route("sandbox", "standard")
+RICH = Budget(Decimal(10), Decimal(50))
+#: What `a_task` costs: 3 units. What `buy` costs: 3 s of Kling 3.0, the shortest clip there is, 1.8 units.
+PRICE = Decimal("0.42")
+PAID = Decimal("0.252")
+BOUND = 20.0
+
+Message = MutableMapping[str, Any]
+
+
+@dataclass
+class HandClock:
+    """Time that stands still until it is moved; a sleep moves it."""
+
+    time: float = START
+
+    def now(self) -> float:
+        """Return the time it was set to."""
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass at once."""
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Plug:
+    """The cable between client and provider: pulled, no connection is made and nothing leaves."""
+
+    app: Callable[[Message, Any, Any], Awaitable[None]]
+    pulled: bool = False
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        """Carry one call, or none."""
+        if self.pulled:
+            raise httpx2.ConnectError("no route to host")
+        await self.app(scope, receive, send)
+
+
+def a_task(task_id: str | None = None, *, now: float = START, price: Price | None = None, **changes: Any) -> Task:
+    """Return a queued task that costs 0.42 dollars."""
+    plan = replace(PLAN, price=price or Price.exact(PRICE, Decimal(3)), prompt=changes.pop("prompt", PLAN.prompt))
+    task_id = task_id or new_task_id()
+    task = Task(id=task_id, plan=plan, status=Status.QUEUED, created=now, updated=now, account="sandbox")
+    return replace(task, fingerprint=task_id, **changes)
+
+
+class House:
+    """One process's house on one disk, and the provider outside it."""
+
+    def __init__(self, folder: Path, *faults: Fault, slots: int = 5, kling_slots: int = 100) -> None:
+        self.folder = folder
+        self.slots = slots
+        self.clock = HandClock()
+        self.config = SandboxConfig(
+            state_dir=folder / "kling",
+            clock=self.clock.now,
+            concurrency=kling_slots,
+            faults=faults,
+            ffmpeg=Encoder.find().path,
+        )
+        self.kling = Plug(create_app(self.config))
+        self.enter(ADDRESS)
+
+    def enter(self, address: str) -> None:
+        """Be a new process on this disk; another address is a real socket."""
+        self.store = Store(self.folder / "journal.sqlite3")
+        self.journal = Journal(self.store, self.clock)
+        connection = sandbox_connection(API_KEY, address)
+        transport = in_process(lambda: self.kling) if address == ADDRESS else None
+        self.client = Client(connection, self.clock, transport)
+        self.orders = Orders(self.journal, Inputs((self.folder,)))
+        self.account = Account("sandbox", connection, self.client, self.slots, self.journal, self.orders)
+        self.outputs = Outputs(self.folder / "videos")
+        self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.folder)
+
+    async def open_again(self, address: str = ADDRESS) -> None:
+        """Die without a word and live again: only what is on the disk is left."""
+        await self.crash()
+        self.enter(address)
+
+    async def crash(self) -> None:
+        """Drop everything under way."""
+        for work in self._under_way():
+            work.cancel()
+        await asyncio.gather(*self._under_way(), return_exceptions=True)
+        await self.client.aclose()
+        await self.store.close()
+
+    # --- doing ------------------------------------------------------------------------------------------------------
+
+    async def decide(self, prompt: str = "a red fox", **asked: Any) -> tuple[Task, Order]:
+        """Turn a request into a task and its order, as the studio does."""
+        if "model" not in asked:
+            asked = {"model": "kling-3.0", "seconds": 3, **asked}
+        plan = catalog.plan(CreateVideo(prompt=prompt, **asked), ROUTE)
+        self.clock.time += 0.01
+        task_id, now = new_task_id(), self.clock.now()
+        order = await self.orders.prepare(plan, task_id)
+        mark = fingerprint("sandbox", order)
+        task = Task(id=task_id, plan=plan, status=Status.QUEUED, created=now, updated=now, account="sandbox")
+        return replace(task, fingerprint=mark, simulated=True), order
+
+    async def buy(self, prompt: str = "a red fox", *, budget: Budget = RICH, again: bool = False, **asked: Any) -> Task:
+        """Buy one video and wait for the provider's answer."""
+        task, order = await self.decide(prompt, **asked)
+        enqueued, submission = await self.engine.buy(task, order, budget, again=again)
+        if submission is not None:
+            await asyncio.wait_for(asyncio.shield(submission), BOUND)
+        return await self.task(enqueued.task.id)
+
+    async def beat(self, after: float = 0.0) -> None:
+        """Let time pass, pull the trigger, and wait for what it began."""
+        self.clock.time += after
+        await self.engine.beat(self.account)
+        await self.rest()
+
+    async def rest(self) -> None:
+        """Wait for the work under way."""
+        while work := self._under_way():
+            done, _ = await asyncio.wait(work, timeout=BOUND)
+            assert done, "the engine's work does not end"
+            await asyncio.sleep(0)
+
+    async def until(self, task_id: str, status: Status, *, stride: float = 10.0, beats: int = 40) -> Task:
+        """Beat until the task is there."""
+        for _ in range(beats):
+            if (task := await self.task(task_id)).status is status:
+                return task
+            await self.beat(stride)
+        raise AssertionError(f"still {task.status} after {beats} beats: {await self.journal.history(task_id)}")
+
+    def _under_way(self) -> list[asyncio.Task[Any]]:
+        return [t for t in asyncio.all_tasks() if TASK_ID.fullmatch(t.get_name())]
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def task(self, task_id: str) -> Task:
+        """Return the task as the journal has it."""
+        return (await self.journal.get([task_id]))[task_id]
+
+    async def break_(self, *faults: Fault) -> None:
+        """Replace what goes wrong at the provider."""
+        await self._control("POST", "/sandbox/faults", [f.to_json() for f in faults])
+
+    async def bought(self) -> list[str]:
+        """Return our ids of what exists at the provider."""
+        return [t["external_id"] for t in await self._control("GET", "/sandbox/tasks")]
+
+    async def sent(self) -> list[str]:
+        """Return our ids of the creates that reached the provider, in their order, whatever became of them."""
+        return [c["body"]["options"]["external_task_id"] for c in await self.calls("create")]
+
+    async def calls(self, kind: str) -> list[dict[str, Any]]:
+        """Return the calls of a kind that reached the provider."""
+        return [c for c in await self._control("GET", "/sandbox/requests") if c["kind"] == kind]
+
+    async def _control(self, method: str, path: str, body: Any = None) -> Any:
+        transport = httpx2.ASGITransport(app=self.kling.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+            answer = await client.request(method, path, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@asynccontextmanager
+async def a_house(folder: Path, *faults: Fault, slots: int = 5, kling_slots: int = 100) -> AsyncIterator[House]:
+    """Open a house and leave nothing running."""
+    house = House(folder, *faults, slots=slots, kling_slots=kling_slots)
+    try:
+        yield house
+    finally:
+        await house.crash()

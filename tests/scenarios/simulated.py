@@ -1,0 +1,68 @@
+"""The simulated Kling on a real port in this process, and what it was really asked to make."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, SandboxConfig, find_ffmpeg, serve
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A running simulator: its address, and the environments that lead to it."""
+
+    url: str
+    home: Path
+
+    def env(self, **more: str) -> dict[str, str]:
+        """Return a server's environment with the API key."""
+        return {**self._base(), "KLING_API_KEY": API_KEY, **more}
+
+    def env_with_pair(self, secret: str = SECRET_KEY, **more: str) -> dict[str, str]:
+        """Return a server's environment with the access and secret key."""
+        return {**self._base(), "KLING_ACCESS_KEY": ACCESS_KEY, "KLING_SECRET_KEY": secret, **more}
+
+    async def tasks(self) -> list[dict[str, Any]]:
+        """Return every task that was really created there."""
+        tasks: list[dict[str, Any]] = await asyncio.to_thread(self._get, "/sandbox/tasks")
+        return tasks
+
+    async def faults(self, *faults: dict[str, Any]) -> None:
+        """Make the next calls go wrong."""
+        await asyncio.to_thread(self._get, "/sandbox/faults", json.dumps(faults).encode())
+
+    def _base(self) -> dict[str, str]:
+        return {
+            "KLING_BASE_URL": self.url,
+            "KLING_DATA_DIR": str(self.home / "data"),
+            "KLING_OUTPUT_DIR": str(self.home / "out"),
+        }
+
+    def _get(self, path: str, body: bytes | None = None) -> Any:
+        headers = {"content-type": "application/json"}
+        with urlopen(Request(self.url + path, data=body, headers=headers), timeout=10) as answer:  # noqa: S310
+            found = json.loads(answer.read())
+        return found.get("tasks", found) if isinstance(found, dict) else found
+
+
+@asynccontextmanager
+async def simulating(home: Path, **config: Any) -> AsyncIterator[Simulated]:
+    """Serve the simulated Kling on a free port for the length of a block."""
+    settings: dict[str, Any] = {"state_dir": home / "sandbox", "speed": 60.0, "ffmpeg": find_ffmpeg(), **config}
+    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(SandboxConfig(**settings), port=0, on_started=started.set_result))
+    try:
+        async with asyncio.timeout(10):
+            url = await started
+        yield Simulated(url, home)
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
