@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
 from kling_mcp.bridge import OperationServer
 from kling_mcp.resources import Shelf
 from kling_tools.clock import Clock
 from kling_tools.operations.all import ALL, offered
 from kling_tools.settings import Settings
-from kling_tools.studio import Studio
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio
 
 NAME = "kling-mcp"
 
@@ -34,15 +43,24 @@ The resource kling://guide tells how to write prompts.
 
 def build_server(settings: Settings, *, clock: Clock | None = None) -> OperationServer:
     """Return a server for these settings; nothing is opened before it is run."""
-    operations = offered(settings)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Studio]:
+        # Loaded in a thread: a host that asks meanwhile is answered.
+        await anyio.to_thread.run_sync(import_module, "kling_tools.studio")
+        from kling_tools.studio import Studio
+
+        async with Studio.open(settings, clock) as studio:
+            yield studio
+
     return OperationServer(
         name=NAME,
         title="Kling",
         version=version(),
         instructions=INSTRUCTIONS,
         log_level=settings.log_level,
-        operations=operations,
-        open_studio=lambda: Studio.open(settings, clock),
+        operations=offered(settings),
+        open_studio=opened,
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],

@@ -12,10 +12,9 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server import MCPServer
@@ -31,24 +30,66 @@ from kling_mcp.schemas import Schema, input_schema, output_schema
 from kling_mcp.shim import ResourceContents
 from kling_tools.model.errors import KlingError, UnknownTask, quoted
 from kling_tools.operations.operation import Operation
-from kling_tools.studio import Studio
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from kling_tools.studio import Studio
 
 log = logging.getLogger(__name__)
 
-OpenStudio = Callable[[], AbstractAsyncContextManager[Studio]]
+OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
+
+#: After this long without a call the studio opens by itself. Hosts have the list of tools by then.
+IDLE_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
 class House:
-    """What a running server has: its studio, or why there is none. Without one it still answers, and says why."""
+    """What a running server has: its studio, which opens on first use or shortly after the start, or why it did not.
 
-    opened: Studio | Exception
+    The studio's rooms take longer to load than everything else of a start, and no host waits for them: it greets and
+    asks for the list of tools. Without a studio the server still answers, and says why.
+    """
 
-    def studio(self) -> Studio:
+    def __init__(self) -> None:
+        self._wanted = anyio.Event()
+        self._known = anyio.Event()
+        self._over = anyio.Event()
+        self._opened: Studio | Exception | None = None
+
+    async def studio(self) -> Studio:
         """Return the studio, or raise what kept it from opening."""
-        if isinstance(self.opened, Exception):
-            raise self.opened.with_traceback(None)
-        return self.opened
+        self._wanted.set()
+        await self._known.wait()
+        if isinstance(self._opened, Exception):
+            raise self._opened.with_traceback(None)
+        assert self._opened is not None
+        return self._opened
+
+    async def keep(self, open_studio: OpenStudio, idle: float) -> None:
+        """Hold a studio open until `leave`; also unasked after `idle` seconds, to resume what is unfinished."""
+        # A studio closes in its own time: a cancelled session must not cut its last writes.
+        with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(idle):
+                await self._wanted.wait()
+            if self._over.is_set():
+                return
+            try:
+                async with open_studio() as studio:
+                    self._tell(studio)
+                    await self._over.wait()
+            except Exception as error:
+                log.error("the studio failed: %s", error)
+                self._tell(error)
+
+    def leave(self) -> None:
+        """Let the studio close."""
+        self._over.set()
+        self._wanted.set()
+
+    def _tell(self, opened: Studio | Exception) -> None:
+        self._opened = opened
+        self._known.set()
 
 
 def tool_of(operation: Operation[Any]) -> Tool:
@@ -86,6 +127,7 @@ class OperationServer(MCPServer[House]):
         shelf: Shelf | None = None,
         images: bool = True,
         withheld: Sequence[str] = (),
+        idle: float = IDLE_SECONDS,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, lifespan=self._open, **kwargs)
@@ -93,6 +135,7 @@ class OperationServer(MCPServer[House]):
         self._operations = {operation.name: operation for operation in operations}
         self._withheld = frozenset(withheld) - set(self._operations)
         self._open_studio = open_studio
+        self._idle = idle
         self._shelf = shelf
         self._images = images
 
@@ -115,7 +158,7 @@ class OperationServer(MCPServer[House]):
             if context is None:
                 raise RuntimeError("a tool can only be called within a session")
             request = operation.parse(given(arguments, self._tools[name].input_schema["properties"]))
-            studio = context.request_context.lifespan_context.studio()
+            studio = await context.request_context.lifespan_context.studio()
             answer = await operation.run(studio, request, Progress(context.report_progress))
             return reply(answer, images=self._images)
         except KlingError as error:
@@ -162,18 +205,16 @@ class OperationServer(MCPServer[House]):
     @asynccontextmanager
     async def _open(self, _: MCPServer[House]) -> AsyncIterator[House]:
         self.closed = closed = anyio.Event()
+        house = House()
         try:
-            async with AsyncExitStack() as stack:
-                yield House(await self._enter(stack))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(house.keep, self._open_studio, self._idle)
+                try:
+                    yield house
+                finally:
+                    house.leave()
         finally:
             closed.set()
-
-    async def _enter(self, stack: AsyncExitStack) -> Studio | Exception:
-        try:
-            return await stack.enter_async_context(self._open_studio())
-        except Exception as error:
-            log.error("The studio did not open: %s", error)
-            return error
 
 
 def fault_sentence(incident_id: str, operation: Operation[Any]) -> str:

@@ -88,15 +88,23 @@ async def _demo(prompt: str, image: str | None, env: dict[str, str]) -> None:
 
     server = StdioServerParameters(command=sys.executable, args=["-m", "kling_mcp"], env=env)
     arguments: dict[str, Any] = {"prompt": prompt, **({"image": image} if image else {})}
-    with anyio.fail_after(PATIENCE):
+    halted: Halted | None = Halted(f"The demo did not end within {PATIENCE:g} s; `kling-mcp tasks` tells where it stands.")
+    with anyio.move_on_after(PATIENCE):
         async with Client(server) as client:
-            info = client.server_info
-            tools = [tool.name for tool in (await client.list_tools()).tools]
-            say(f"Connected over stdio to {info.name if info else 'kling-mcp'}; its tools: {', '.join(tools)}.\n")
-            await _make(client, arguments)
+            try:
+                await _make(client, arguments)
+                halted = None
+            except Halted as halt:
+                # Raised again outside: the client's own tasks would wrap it in a group.
+                halted = halt
+    if halted is not None:
+        raise halted
 
 
 async def _make(client: Client, arguments: dict[str, Any]) -> None:
+    info = client.server_info
+    tools = [tool.name for tool in (await client.list_tools()).tools]
+    say(f"Connected over stdio to {info.name if info else 'kling-mcp'}; its tools: {', '.join(tools)}.\n")
     say(_text(await _call(client, "estimate_cost", tool="create_video", arguments=arguments)) + "\n")
     created = await _call(client, "create_video", **arguments, confirm_cost=True, again=True)
     say(_text(created) + "\n")

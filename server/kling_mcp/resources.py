@@ -9,19 +9,19 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import Resource, ResourceTemplate
 
-from kling_tools.catalog import catalog
 from kling_tools.model.errors import quoted
 from kling_tools.model.money import dollars
 from kling_tools.model.requests import ListTasks
 from kling_tools.operations.answers import TasksFacts, show
-from kling_tools.operations.list_models import capability_map
 from kling_tools.settings import Settings
-from kling_tools.studio import Studio
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio
 
 JSON = "application/json"
 MARKDOWN = "text/markdown"
@@ -29,7 +29,7 @@ NEWEST = 50
 
 TASK = re.compile(r"kling://tasks/([A-Za-z0-9_-]{1,64})")
 
-OpenedStudio = Callable[[], Studio]
+OpenedStudio = Callable[[], Awaitable["Studio"]]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Shelf:
         if book := self._books.get(uri):
             return book.mime_type, await book.read(studio)
         if match := TASK.fullmatch(uri):
-            open_studio = studio()
+            open_studio = await studio()
             (task,) = await open_studio.tasks([match[1]])
             return JSON, show(task, open_studio).model_dump_json(indent=1)
         raise ResourceNotFoundError(f"There is no resource {quoted(uri, 120)}.")
@@ -94,13 +94,16 @@ class Shelf:
 
 
 async def _tasks(studio: OpenedStudio) -> str:
-    open_studio = studio()
+    open_studio = await studio()
     page = await open_studio.list(ListTasks(limit=NEWEST))
     shown = [show(task, open_studio) for task in page.tasks]
     return TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
 
 
 async def _models(_: OpenedStudio) -> str:
+    from kling_tools.catalog import catalog
+    from kling_tools.operations.list_models import capability_map
+
     return capability_map(catalog.models()).model_dump_json(indent=1)
 
 

@@ -46,6 +46,8 @@ RICH = Budget(Decimal(10), Decimal(50))
 PRICE = Decimal("0.42")
 PAID = Decimal("0.252")
 BOUND = 20.0
+#: No file is drawn: for tests that are over when the provider is done.
+NO_FILES = Fault(on="file", status=503, times=1000)
 
 Message = MutableMapping[str, Any]
 
@@ -85,7 +87,7 @@ def a_task(task_id: str | None = None, *, now: float = START, price: Price | Non
     plan = replace(PLAN, price=price or Price.exact(PRICE, Decimal(3)), prompt=changes.pop("prompt", PLAN.prompt))
     task_id = task_id or new_task_id()
     task = Task(id=task_id, plan=plan, status=Status.QUEUED, created=now, updated=now, account="sandbox")
-    return replace(task, fingerprint=task_id, **changes)
+    return replace(task, **{"fingerprint": task_id, **changes})
 
 
 class House:
@@ -113,7 +115,7 @@ class House:
         transport = in_process(lambda: self.kling) if address == ADDRESS else None
         self.client = Client(connection, self.clock, transport)
         self.orders = Orders(self.journal, Inputs((self.folder,)))
-        self.account = Account("sandbox", connection, self.client, self.slots, self.journal, self.orders)
+        self.account = Account("sandbox", connection, self.client, self.slots, 1.0, self.journal, self.orders)
         self.outputs = Outputs(self.folder / "videos")
         self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.folder)
 

@@ -70,11 +70,11 @@ class Host:
         """Send a notification."""
         await self._write({"jsonrpc": "2.0", "method": method, "params": params})
 
-    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def call(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool and return its whole result."""
         return await self.ask("tools/call", {"name": tool, "arguments": arguments})
 
-    async def facts(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    async def facts(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """Call a tool that has to succeed and return its structured content."""
         result = await self.call(tool, **arguments)
         assert not result.get("isError"), result

@@ -47,7 +47,7 @@ class Simulated:
 
     def _get(self, path: str, body: bytes | None = None) -> Any:
         headers = {"content-type": "application/json"}
-        with urlopen(Request(self.url + path, data=body, headers=headers), timeout=10) as answer:  # noqa: S310
+        with urlopen(Request(self.url + path, data=body, headers=headers), timeout=10) as answer:
             found = json.loads(answer.read())
         return found.get("tasks", found) if isinstance(found, dict) else found
 

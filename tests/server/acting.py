@@ -113,7 +113,7 @@ class ActingStudio(Studio):
 
 def a_look(path: Path) -> Look:
     """Return a look at a video of five seconds."""
-    facts = VideoFacts(seconds=5.0, width=1280, height=720, has_audio=True, codec="h264")
+    facts = VideoFacts(seconds=5.0, width=1280, height=720, has_audio=True, codec="h264", complete=True)
     return Look(path, b"\xff\xd8jpeg", (0.2, 2.5, 4.8), facts, True)
 
 

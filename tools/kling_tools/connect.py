@@ -53,7 +53,7 @@ class Opened:
 
     def speed(self, account: str) -> float:
         """Return how much faster than life an account works."""
-        return self.settings.sandbox_speed if self.simulated(account) else 1.0
+        return next((a.speed for a in self.accounts if a.name == account), 1.0)
 
     def complain(self) -> None:
         """Raise what keeps the house from having a provider."""
@@ -100,7 +100,8 @@ def _account(connection: Connection, settings: Settings, journal: Journal, order
     transport = in_process(_sandbox(settings)) if connection.simulated else None
     name = "sandbox" if connection.simulated else f"{connection.provider}@{urlsplit(connection.base_url).netloc}"
     client = Client(connection, clock, transport)
-    return Account(name, connection, client, settings.max_concurrency, journal, orders)
+    speed = settings.sandbox_speed if connection.simulated else 1.0
+    return Account(name, connection, client, settings.max_concurrency, speed, journal, orders)
 
 
 def _sandbox(settings: Settings) -> Callable[[], App]:

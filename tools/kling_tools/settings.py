@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from kling_tools.model.errors import BadSettings
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+#: A larger budget is a slip of the finger, and its figures would not fit the journal.
+MOST_DOLLARS = 1_000_000
 TOOLSETS = ("video", "image", "audio", "library", "jobs", "results", "account")
 DEFAULT_TOOLSETS = ("video", "image", "audio", "jobs", "results", "account")
 
@@ -206,7 +208,7 @@ class _Reader:
             amount = Decimal(value or default)
         except InvalidOperation:
             amount = Decimal(-1)
-        if not amount.is_finite() or amount < 0:
+        if not amount.is_finite() or not 0 <= amount <= MOST_DOLLARS:
             # A budget that cannot be read must not become a larger one.
             self.problems.append(f"{name} has to be an amount of US dollars such as {default}.")
             return Decimal(0)

@@ -6,6 +6,7 @@ Operations call it, it calls the floors below; nobody else calls across.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +37,7 @@ from kling_tools.model.errors import (
     UnknownTask,
     quoted,
 )
-from kling_tools.model.media import FileRef, TaskRef, parse_media
+from kling_tools.model.media import TASK_ID, FileRef, TaskRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan, Route
 from kling_tools.model.requests import CreateVideo, ListTasks, ViewVideo
@@ -310,7 +311,7 @@ def _day_start(day: str | None) -> float:
         return 0.0
     try:
         return datetime.strptime(day, "%Y-%m-%d").astimezone().timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InvalidArguments(f"since: {quoted(day, 20)} is no day; write YYYY-MM-DD.") from None
 
 
@@ -319,6 +320,9 @@ def _position(cursor: str | None) -> tuple[float, str] | None:
         return None
     created, _, task_id = cursor.partition("_")
     try:
-        return float(created), task_id
+        position = float(created)
     except ValueError:
-        raise InvalidArguments("cursor: take it from next_cursor of the page before.") from None
+        position = math.nan
+    if not math.isfinite(position) or not TASK_ID.fullmatch(task_id):
+        raise InvalidArguments("cursor: take it from next_cursor of the page before.")
+    return position, task_id

@@ -121,7 +121,7 @@ def _auto_notes(fitting: list[Model], request: CreateVideo) -> tuple[str, ...]:
     notes = [f"auto chose {chosen.id}: {chosen.good_for}."]
     mine = _price_for(chosen, request).usd
     cheaper = [(p.usd, m.id) for m in fitting[1:] if (p := _price_for(m, request)).usd is not None]
-    if mine is not None and cheaper and (best := min(cheaper))[0] < mine:
+    if mine is not None and cheaper and (best := min(cheaper, key=lambda c: c[0]))[0] < mine:
         notes.append(f"Cheaper: model={best[1]} for {dollars(best[0])}.")
     return tuple(notes)
 

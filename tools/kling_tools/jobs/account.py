@@ -12,11 +12,15 @@ from kling_tools.providers.registry import Connection
 
 @dataclass(frozen=True)
 class Account:
-    """An open way to a provider. `name` (provider and host) is what the journal files its tasks under."""
+    """An open way to a provider. `name` (provider and host) is what the journal files its tasks under.
+
+    `speed` is how much faster than life a simulator works: looks at it are closer together by that much.
+    """
 
     name: str
     connection: Connection
     client: Client
     slots: int
+    speed: float
     journal: Journal
     orders: Orders

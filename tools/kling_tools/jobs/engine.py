@@ -32,6 +32,8 @@ from kling_tools.model.tasks import Hindered, Observation, Seen, Status, Task
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+#: However fast a simulator runs.
+SHORTEST_TICK = 0.2
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
 FAREWELL_SECONDS = 5.0
 
@@ -134,7 +136,7 @@ class Engine:
     async def _look(self, account: Account, running: Sequence[Task]) -> None:
         """Look at every running task in as few requests as the provider allows, once one of them is due."""
         now = self._clock.now()
-        if self._retry_at.get(account.name, 0) > now or not any(self._due(t) <= now for t in running):
+        if self._retry_at.get(account.name, 0) > now or not any(self._due(t, account.speed) <= now for t in running):
             return
         for task in running:
             self._looked[task.id] = now
@@ -154,9 +156,9 @@ class Engine:
             if observation is not None:
                 await self._journal.apply(task.id, Seen(replace(observation, charge=priced(observation.charge))))
 
-    def _due(self, task: Task) -> float:
+    def _due(self, task: Task, speed: float) -> float:
         times = self.times.get((task.account, task.plan.model), ())
-        return pace.next_look(task, times, self._looked.get(task.id), self._clock.now())
+        return pace.next_look(task, times, self._looked.get(task.id), speed, self._clock.now())
 
     def _again_in(self, key: str, seconds: float) -> None:
         self._retry_at[key] = self._clock.now() + seconds
@@ -195,7 +197,7 @@ class Engine:
                     # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
                     log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
                     await self._clock.sleep(5 * TICK_SECONDS)
-                await self.bell.wait(self._clock, TICK_SECONDS)
+                await self.bell.wait(self._clock, max(SHORTEST_TICK, TICK_SECONDS / account.speed))
         finally:
             election.resign()
 

@@ -13,19 +13,20 @@ LONGEST_LOOK = 30.0
 ENOUGH_TIMES = 5
 
 
-def next_look(task: Task, times: Sequence[float], looked: float | None, now: float) -> float:
+def next_look(task: Task, times: Sequence[float], looked: float | None, speed: float, now: float) -> float:
     """Return when to look at a running task next.
 
     First when the fastest fifth of such tasks was done, then ever slower with age: a straggler costs few requests,
-    and a task that just became due is found within a tenth of its age.
+    and a task that just became due is found within a tenth of its age. `speed` is a simulator's.
     """
     start = task.accepted_at or now
-    first = start + SHORTEST_LOOK
+    shortest = SHORTEST_LOOK / max(1.0, speed)
+    first = start + shortest
     if len(times) >= ENOUGH_TIMES:
-        first = start + max(SHORTEST_LOOK, sorted(times)[len(times) // 5])
+        first = start + max(shortest, sorted(times)[len(times) // 5])
     if looked is None:
         return first
-    return max(first, looked + min(LONGEST_LOOK, max(SHORTEST_LOOK, (looked - start) / 10)))
+    return max(first, looked + min(LONGEST_LOOK, max(shortest, (looked - start) / 10)))
 
 
 def seconds_left(task: Task, times: Sequence[float], speed: float, now: float) -> int | None:

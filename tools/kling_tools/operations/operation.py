@@ -53,6 +53,10 @@ SYNONYMS = {
 }
 
 
+#: How many faults of a kind are told: an agent mends a few at a time.
+_TOLD = 5
+
+
 class Report(Protocol):
     """Where progress goes: seconds done, of how many, and a short line."""
 
@@ -89,13 +93,14 @@ class Operation(Generic[R]):
             InvalidArguments: every fault at once, in our words.
         """
         known = list(self.request.model_fields)
-        if unknown := [name for name in arguments if name not in known]:
-            raise InvalidArguments(" ".join(_unknown(name, known) for name in unknown[:5]))
+        faults = [_unknown(name, known) for name in arguments if name not in known][:_TOLD]
         try:
-            return self.request.model_validate(dict(arguments))
+            request = self.request.model_validate({name: v for name, v in arguments.items() if name in known})
         except ValidationError as error:
-            faults = [_fault(dict(e)) for e in error.errors(include_url=False)[:5]]
+            faults += [_fault(dict(e)) for e in error.errors(include_url=False)[:_TOLD]]
+        if faults:
             raise InvalidArguments(" ".join(faults)) from None
+        return request
 
 
 def _unknown(name: str, known: list[str]) -> str:

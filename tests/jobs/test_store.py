@@ -1,0 +1,219 @@
+"""Where the journal's bytes live: it opens anywhere it may, refuses what it must, and writes all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.store import Connection, Store, statements
+from kling_tools.model.errors import StorageUnavailable
+from tests.jobs.house import RICH, HandClock, a_task
+from tests.promises import keeps
+
+pytestmark = pytest.mark.anyio
+
+
+@contextmanager
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+async def refused(path: Path) -> StorageUnavailable:
+    """Return what an enqueue into this file is refused with."""
+    store = Store(path)
+    try:
+        with pytest.raises(StorageUnavailable) as caught:
+            await Journal(store, HandClock()).enqueue(a_task(), RICH, again=False)
+    finally:
+        await store.close()
+    assert caught.value.advice
+    assert caught.value.spent == "no"
+    return caught.value
+
+
+async def test_a_new_file_gets_the_whole_schema_and_the_durable_mode(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "journal.sqlite3"
+    store = Store(path)
+    assert not path.parent.exists(), "nothing is opened before it is needed"
+    modes = await store.read(
+        lambda db: [db.raw.execute(f"PRAGMA {p}").fetchone()[0] for p in ("journal_mode", "synchronous", "user_version")]
+    )
+    assert modes[:2] == ["wal", 2]
+    assert modes[2] >= 1
+    if os.name == "posix":
+        assert path.parent.stat().st_mode & 0o077 == 0
+    await store.close()
+    reopened = Store(path)
+    assert await reopened.read(lambda db: db.rows("active", account="sandbox")) == []
+    await reopened.close()
+
+
+async def test_two_that_open_a_new_file_at_once_both_find_the_schema(tmp_path: Path) -> None:
+    stores = [Store(tmp_path / "journal.sqlite3") for _ in range(6)]
+    found = await asyncio.gather(*(s.do(lambda db: db.rows("active", account="sandbox")) for s in stores))
+    assert found == [[]] * 6
+    for store in stores:
+        await store.close()
+
+
+async def test_an_empty_file_of_an_interrupted_start_is_filled(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").touch()
+    store = Store(tmp_path / "journal.sqlite3")
+    assert await store.read(lambda db: db.rows("active", account="sandbox")) == []
+    await store.close()
+
+
+@keeps("nothing-lost")
+async def test_a_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with raw(path) as db:
+        db.execute("CREATE TABLE of_the_future (x)")
+        db.execute("PRAGMA user_version = 99")
+    error = await refused(path)
+    assert "newer kling-mcp (schema 99" in error.message
+    with raw(path) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (99,)
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("of_the_future",)]
+
+
+async def test_a_data_directory_that_is_a_file_is_refused_in_our_words(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+    assert str(tmp_path / "data") in (await refused(tmp_path / "data" / "journal.sqlite3")).message
+    assert (tmp_path / "data").read_text() == "in the way"
+
+
+async def test_a_directory_where_the_file_should_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite3").mkdir()
+    await refused(tmp_path / "journal.sqlite3")
+
+
+async def test_a_file_that_is_no_database_is_refused_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    path.write_bytes(b"my thesis " * 500)
+    await refused(path)
+    assert path.read_bytes() == b"my thesis " * 500
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    await refused(tmp_path / "data" / "journal.sqlite3")
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a directory in which not even root makes files")
+async def test_a_place_where_nobody_may_write_is_refused() -> None:
+    await refused(Path("/proc/self/kling/journal.sqlite3"))
+
+
+async def test_work_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.sqlite3")
+
+    def work(db: Connection) -> None:
+        db.raw.execute("CREATE TABLE half (x)")
+        raise KeyError("of the work's own")
+
+    with pytest.raises(KeyError):
+        await store.do(work)
+    assert await store.read(lambda db: db.raw.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()) == []
+    await store.close()
+
+
+@keeps("nothing-lost", "within-budget")
+async def test_a_database_that_is_full_refuses_whole_tasks_and_keeps_the_old_ones(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.sqlite3")
+    journal = Journal(store, HandClock())
+    await store.read(lambda db: db.raw.execute("PRAGMA max_page_count = 20").fetchall())
+    written = await fill(journal, 60)
+    assert 0 < len(written) < 60
+    assert await store.read(lambda db: counts(db)) == [len(written)] * 3
+    assert set(await journal.get(written)) == set(written)
+    await store.read(lambda db: db.raw.execute("PRAGMA max_page_count = 4000").fetchall())
+    await journal.enqueue(a_task(), RICH, again=False)
+    await store.close()
+
+
+@keeps("nothing-lost")
+async def test_a_full_disk_refuses_whole_tasks_and_works_again_once_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(disk):
+        ballast = disk / "ballast"
+        ballast.write_bytes(bytes(200_000))
+        store = Store(disk / "journal.sqlite3")
+        journal = Journal(store, HandClock())
+        try:
+            written = await fill(journal, 400)
+            assert 0 < len(written) < 400
+            with raw(disk / "journal.sqlite3") as db:
+                assert counts(Connection(db)) == [len(written)] * 3
+            ballast.unlink()
+            await journal.enqueue(a_task(), RICH, again=False)
+        finally:
+            await store.close()
+
+
+async def fill(journal: Journal, most: int) -> list[str]:
+    """Write tasks until the disk says no; return those that were written."""
+    written: list[str] = []
+    for _ in range(most):
+        task = a_task(prompt="a fox " * 300, price=None)
+        try:
+            await journal.enqueue(task, RICH_ENOUGH, again=False)
+        except StorageUnavailable as error:
+            assert "full" in error.message
+            break
+        written.append(task.id)
+    return written
+
+
+def counts(db: Connection) -> list[int]:
+    """Count what every table has."""
+    return [db.raw.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in ("tasks", "ledger", "history")]
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """Mount a very small disk there, where that is allowed."""
+    mount = shutil.which("mount")
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if not made or made.returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True, capture_output=True)
+
+
+def test_every_statement_has_a_name_and_is_valid_for_the_schema(tmp_path: Path) -> None:
+    asyncio.run(_opened(tmp_path))
+    with raw(tmp_path / "journal.sqlite3") as db:
+        assert len(statements()) >= 10
+        for name, text in statements().items():
+            db.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r":(\w+)", text)))
+            assert name.isidentifier()
+
+
+async def _opened(folder: Path) -> None:
+    store = Store(folder / "journal.sqlite3")
+    await store.read(lambda db: None)
+    await store.close()
+
+
+RICH_ENOUGH = type(RICH)(RICH.per_call, RICH.per_day * 1000)

@@ -1,0 +1,162 @@
+"""The commands that people run, as they run them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.scenarios.host import ROOT, Host
+from tests.scenarios.simulated import simulating
+
+from kling_sandbox import find_ffmpeg
+
+pytestmark = pytest.mark.anyio
+
+
+async def run(*words: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
+    """Run `kling-mcp` and return its status and everything it said."""
+    paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kling_mcp",
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": paths, **env},
+        cwd=cwd,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 90)
+    return process.returncode or 0, said.decode()
+
+
+async def probe(path: Path) -> str:
+    """Return what ffmpeg says of a file."""
+    pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    words = (find_ffmpeg(), "-hide_banner", "-i", str(path))
+    process = await asyncio.create_subprocess_exec(*words, stderr=pipe, stdout=nowhere)
+    _, said = await asyncio.wait_for(process.communicate(), 30)
+    return said.decode()
+
+
+async def middle_frame(path: Path, to: Path) -> Image.Image:
+    """Return a frame of the middle of a five-second video."""
+    process = await asyncio.create_subprocess_exec(
+        find_ffmpeg(), "-loglevel", "error", "-y", "-ss", "2.5", "-i", str(path), "-frames:v", "1", str(to)
+    )
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    return Image.open(to).convert("RGB")
+
+
+def homes(tmp_path: Path) -> dict[str, str]:
+    where = {"KLING_DATA_DIR": str(tmp_path / "data"), "KLING_OUTPUT_DIR": str(tmp_path / "out")}
+    return {**where, "KLING_SANDBOX_SPEED": "60"}
+
+
+async def test_the_demo_ends_with_a_real_video_and_a_contact_sheet_and_is_listed(tmp_path: Path) -> None:
+    status, said = await run("demo", "a paper boat in the rain", env=homes(tmp_path), cwd=tmp_path)
+    assert status == 0, said
+    (video,) = (tmp_path / "out").glob("*.mp4")
+    facts = await probe(video)
+    assert "Video: h264" in facts
+    assert "1280x720" in facts
+    assert re.search(r"Duration: 00:00:0(5\.0|4\.9)", facts), facts
+    with Image.open(video.with_suffix(".sheet.jpg")) as sheet:
+        assert sheet.width <= 1024
+    assert video.with_suffix(".sheet.jpg").stat().st_size <= 110_000
+    assert str(video) in said
+    assert "SIMULATED" in said
+    status, listed = await run("tasks", env=homes(tmp_path), cwd=tmp_path)
+    assert status == 0
+    assert "a paper boat in the rain" in listed
+    assert "succeeded" in listed
+
+
+async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> None:
+    picture = tmp_path / "red.jpg"
+    Image.new("RGB", (800, 600), (200, 20, 30)).save(picture)
+    status, said = await run("demo", "--image", str(picture), env=homes(tmp_path), cwd=tmp_path)
+    assert status == 0, said
+    (video,) = (tmp_path / "out").glob("*.mp4")
+    frame = await middle_frame(video, tmp_path / "frame.png")
+    red, green, blue = frame.getpixel((frame.width // 2, frame.height // 3))  # type: ignore[misc]
+    assert red > 150
+    assert max(green, blue) < 80
+    assert abs(frame.width / frame.height - 4 / 3) < 0.02
+
+
+@pytest.mark.parametrize("pair", [False, True], ids=["API key", "access and secret key"])
+async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path, pair: bool) -> None:
+    async with simulating(tmp_path) as kling:
+        env = kling.env_with_pair() if pair else kling.env()
+        status, said = await run("demo", "a fox", env=env, cwd=tmp_path)
+        assert status == 0, said
+        assert len(await kling.tasks()) == 1
+
+
+async def test_the_demo_against_a_port_names_a_wrong_secret(tmp_path: Path) -> None:
+    async with simulating(tmp_path) as kling:
+        status, said = await run("demo", "a fox", env=kling.env_with_pair("wrong"), cwd=tmp_path)
+    assert status == 1
+    assert "secret" in said.lower()
+    assert "Traceback" not in said
+
+
+async def test_the_demo_never_uses_real_credentials(tmp_path: Path) -> None:
+    env = {**homes(tmp_path), "KLING_API_KEY": "a-real-key", "KLING_BASE_URL": "https://kling.invalid"}
+    status, said = await run("demo", "a fox", env=env, cwd=tmp_path)
+    assert status == 0, said
+    assert "sandbox" in said
+
+
+async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_secret(tmp_path: Path) -> None:
+    status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
+    assert status == 0, said
+    async with simulating(tmp_path) as kling:
+        status, said = await run("doctor", env=kling.env_with_pair("wrong"), cwd=tmp_path)
+    assert status == 1
+    assert "FAIL  provider" in said
+    assert "secret" in said.lower()
+
+
+async def test_the_doctor_names_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
+    assert status == 1
+    assert "FAIL  data directory" in said
+
+
+async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tmp_path: Path) -> None:
+    entry = json.loads((ROOT / "mcp.json").read_text("utf-8"))["mcpServers"]["kling"]
+    bin_dir = tmp_path / ".venv" / "bin"
+    bin_dir.mkdir(parents=True)
+    # What an installation puts there, for whichever environment runs this test.
+    start = f"#!{sys.executable}\nimport sys\nfrom kling_mcp.cli import main\nsys.exit(main())\n"
+    (bin_dir / "kling-mcp").write_text(start)
+    (bin_dir / "kling-mcp").chmod(0o755)
+    paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
+    env = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in entry["env"].items()}
+    process = await asyncio.create_subprocess_exec(
+        str(tmp_path / entry["command"]),
+        *entry["args"],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": paths, **homes(tmp_path), **env},
+        cwd=tmp_path,
+    )
+    host = Host(process)
+    client = {"name": "host", "version": "1"}
+    await host.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
+    tools = await host.ask("tools/list", {})
+    quote = await host.facts("estimate_cost", tool="create_video", arguments={"prompt": "a fox"})
+    assert await host.close() == 0
+    assert {"create_video", "check_status"} <= {tool["name"] for tool in tools["tools"]}
+    assert quote["quotes"][0]["simulated"] is True
