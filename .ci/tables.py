@@ -16,7 +16,7 @@ from kling_tools.catalog import catalog
 from kling_tools.catalog.data import read_models, read_prices
 from kling_tools.model.money import dollars
 from kling_tools.operations.all import ALL
-from kling_tools.operations.list_models import capability_map
+from kling_tools.operations.capabilities import capability_map
 from kling_tools.settings import VARIABLES
 
 README = Path(__file__).parent.parent / "README.md"

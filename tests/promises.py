@@ -33,10 +33,10 @@ PROMISES = (
     Promise(
         id="nothing-twice",
         number=2,
-        words="One wish buys one video: crashes, repeated calls, broken wires and several processes do not add another.",
+        words="One wish buys one video: crashes, repeated calls, broken wires and several processes add none.",
         limits=(
             "Rests on the provider refusing a known external id (seen once, for text to video), or on its accepting "
-            "nothing later than 120 s after the wire broke. A picture given by address counts as the same by its address."
+            "nothing later than 120 s after the wire broke. A picture given by address is known by its address."
         ),
     ),
     Promise(
@@ -44,7 +44,7 @@ PROMISES = (
         number=3,
         words="What is held and spent on a day never passes the person's limits, whoever asks at the same moment.",
         limits=(
-            "The worst case known beforehand is held; a provider that charges more than its own price list can pass "
+            "The worst case known beforehand is held; a provider that charges more than its own list can pass "
             "a limit, and the excess then counts against the day. Replicas with a shared database are not built yet."
         ),
     ),
@@ -63,7 +63,7 @@ PROMISES = (
     Promise(
         id="no-leak",
         number=6,
-        words="No secret is shown, no file outside the input roots is read, nothing is written outside the output folder.",
+        words="No secret is shown, no file outside the input roots is read, nothing written outside the output folder.",
         limits="The journal, its locks and the simulated Kling's state live in the data directory.",
     ),
     Promise(

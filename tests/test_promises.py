@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tests.promises import PROMISES, keeps
 
 TESTS = Path(__file__).parent

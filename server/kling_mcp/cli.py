@@ -131,7 +131,7 @@ def _sandbox_config(args: Namespace) -> SandboxConfig:
     import tempfile
     from pathlib import Path
 
-    from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, Fault, SandboxConfig
+    from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, Fault, SandboxConfig, find_ffmpeg
 
     state_dir = Path(args.state_dir or tempfile.mkdtemp(prefix="kling-sandbox-"))
     faults = json.loads(Path(args.faults).read_text("utf-8")) if args.faults else []
@@ -140,6 +140,7 @@ def _sandbox_config(args: Namespace) -> SandboxConfig:
         speed=args.speed,
         api_keys=frozenset({args.api_key or API_KEY}),
         access_keys={args.access_key or ACCESS_KEY: args.secret_key or SECRET_KEY},
+        ffmpeg=find_ffmpeg(),
         faults=Fault.list_from_json(faults),
     )
 

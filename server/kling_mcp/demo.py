@@ -88,7 +88,8 @@ async def _demo(prompt: str, image: str | None, env: dict[str, str]) -> None:
 
     server = StdioServerParameters(command=sys.executable, args=["-m", "kling_mcp"], env=env)
     arguments: dict[str, Any] = {"prompt": prompt, **({"image": image} if image else {})}
-    halted: Halted | None = Halted(f"The demo did not end within {PATIENCE:g} s; `kling-mcp tasks` tells where it stands.")
+    late = f"The demo did not end within {PATIENCE:g} s; `kling-mcp tasks` tells where it stands."
+    halted: Halted | None = Halted(late)
     with anyio.move_on_after(PATIENCE):
         async with Client(server) as client:
             try:

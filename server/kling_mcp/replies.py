@@ -75,7 +75,7 @@ def links(facts: BaseModel) -> list[ResourceLink]:
 
 @tell.register
 def _task(facts: TaskFacts) -> str:
-    lines = [f"Task {facts.task_id} {_standing(facts)}: {facts.model} on {facts.provider}, {money(facts.cost)}."]
+    lines = [f"Task {facts.task_id}: {_standing(facts)}. {facts.model} on {facts.provider}, {money(facts.cost)}."]
     lines += [_output(output) for output in facts.outputs]
     if facts.error:
         lines.append(f"[{facts.error.code}] {facts.error.message} {SPENT_SENTENCES[facts.error.spent]}")
@@ -162,7 +162,7 @@ def money(cost: CostFacts) -> str:
 
 def _standing(task: TaskFacts) -> str:
     label = f" {quoted(task.label, PROMPT_SHOWN)}" if task.label else ""
-    return f"is {task.status}{', SIMULATED' if task.simulated else ''}{label}"
+    return f"{task.status}{', SIMULATED' if task.simulated else ''}{label}"
 
 
 def _line(task: TaskFacts) -> str:

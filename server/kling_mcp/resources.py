@@ -102,7 +102,7 @@ async def _tasks(studio: OpenedStudio) -> str:
 
 async def _models(_: OpenedStudio) -> str:
     from kling_tools.catalog import catalog
-    from kling_tools.operations.list_models import capability_map
+    from kling_tools.operations.capabilities import capability_map
 
     return capability_map(catalog.models()).model_dump_json(indent=1)
 

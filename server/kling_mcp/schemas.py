@@ -64,8 +64,7 @@ def _noise(key: str, value: Any) -> bool:
         (key == "title" and isinstance(value, str))
         or (key == "default" and value in (None, ""))
         or (key == "maxLength" and value >= UNTOLD_LENGTH)
-        # An argument that is a free object (another tool's arguments) is open, which is what leaving it out means.
-        or (key == "additionalProperties" and value is True)
+        or key == "propertyNames"
     )
 
 

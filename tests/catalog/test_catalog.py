@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from tests.promises import keeps
 
 from kling_tools.catalog import catalog
 from kling_tools.catalog.catalog import find_model, models, plan, priced
@@ -21,7 +22,6 @@ from kling_tools.model.media import Picture
 from kling_tools.model.plan import Plan, Route, Standard
 from kling_tools.model.requests import CreateVideo
 from kling_tools.model.tasks import Charge
-from tests.promises import keeps
 
 NEW, OLD = Route("kling", "standard"), Route("kling", "legacy")
 ROUTES = {"standard": NEW, "legacy": OLD}
@@ -66,7 +66,12 @@ NONE: frozenset[str] = frozenset()
 
 def prompts(text: int, image: int) -> dict[tuple[str, Standard], int]:
     """Return the longest prompts; the legacy standard takes 2500 everywhere."""
-    return {("text", "standard"): text, ("image", "standard"): image, ("text", "legacy"): 2500, ("image", "legacy"): 2500}
+    return {
+        ("text", "standard"): text,
+        ("image", "standard"): image,
+        ("text", "legacy"): 2500,
+        ("image", "legacy"): 2500,
+    }
 
 
 ROWS = {
@@ -213,7 +218,9 @@ def test_a_prompt_may_be_as_long_as_the_fact_sheet_says_and_not_longer(model: st
 @pytest.mark.parametrize("standard", ROUTES)
 @pytest.mark.parametrize(("cell", "dollars"), DOLLARS.items(), ids=[" ".join(c) for c in DOLLARS])
 @keeps("within-budget")
-def test_every_price_is_the_published_one_to_the_cent(cell: tuple[str, str, str], dollars: str, standard: Standard) -> None:
+def test_every_price_is_the_published_one_to_the_cent(
+    cell: tuple[str, str, str], dollars: str, standard: Standard
+) -> None:
     model, sound, resolution = cell
     row = ROWS[model]
     if standard == "legacy" and row.legacy is None:
@@ -222,7 +229,12 @@ def test_every_price_is_the_published_one_to_the_cent(cell: tuple[str, str, str]
         for image in (None, "a.png"):
             audio: dict[str, Any] = {"audio": sound == "native"} if sound != "always" else {}
             request = CreateVideo(
-                prompt="x", model=model, resolution=resolution, seconds=seconds, image=image, **audio  # type: ignore[arg-type]
+                prompt="x",
+                model=model,
+                resolution=resolution,
+                seconds=seconds,
+                image=image,
+                **audio,  # type: ignore[arg-type]
             )
             price = plan(request, ROUTES[standard]).price
             assert price.basis == "exact"
@@ -286,7 +298,9 @@ def test_turbo_on_a_key_pair_says_which_credentials_it_needs() -> None:
 
 def test_every_reason_is_told_at_once() -> None:
     error = refusal(
-        CreateVideo(prompt="x", model="kling-2.5-turbo", seconds=7, resolution="4k", audio=True, image="a", last_image="b"),
+        CreateVideo(
+            prompt="x", model="kling-2.5-turbo", seconds=7, resolution="4k", audio=True, image="a", last_image="b"
+        ),
         NEW,
     )
     assert error is not None
@@ -351,4 +365,4 @@ def test_lists_read_as_people_write_them() -> None:
 
 
 def test_the_catalogue_prefers_what_it_says() -> None:
-    assert [m.id for m in catalog.models()][0] == "kling-3.0"
+    assert catalog.models()[0].id == "kling-3.0"

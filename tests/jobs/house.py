@@ -1,7 +1,7 @@
 """One house for the tests of jobs/: the real journal, engine, client and simulated Kling, and one clock moved by hand.
 
-Nothing here sleeps: a test lets time pass, pulls the engine's triggers and waits for the work they began. `crash` throws
-the process's memory away as a SIGKILL would; `open_again` is the next process on the same disk.
+Nothing here sleeps: a test lets time pass, pulls the engine's triggers and waits for the work they began. `crash`
+throws the process's memory away as a SIGKILL would; `open_again` is the next process on the same disk.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from tests.providers.values import PLAN
 
 from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app
 from kling_tools.catalog import catalog
@@ -36,7 +37,6 @@ from kling_tools.model.requests import CreateVideo
 from kling_tools.model.tasks import Status, Task
 from kling_tools.providers.registry import sandbox_connection
 from kling_tools.studio import new_task_id
-from tests.providers.values import PLAN
 
 START = 1_795_000_000.0
 ADDRESS = "http://kling.sandbox"

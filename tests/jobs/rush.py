@@ -14,12 +14,13 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from tests.jobs.house import HandClock, a_task
+
 from kling_tools.jobs.election import Election
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.store import Store
 from kling_tools.model.errors import OverBudget
-from tests.jobs.house import HandClock, a_task
 
 #: Three tasks of 0.42 fit into it, and not a fourth.
 TIGHT = Budget(Decimal(10), Decimal("1.50"))

@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.jobs.others import another_process, hear
+from tests.promises import keeps
 
 from kling_tools.jobs.election import Election
 from kling_tools.model.errors import StorageUnavailable
-from tests.jobs.others import another_process, hear
-from tests.promises import keeps
 
 
 def test_the_first_wins_and_keeps_it_until_it_resigns(tmp_path: Path) -> None:

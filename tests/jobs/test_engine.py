@@ -7,13 +7,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.jobs.house import BOUND, NO_FILES, PAID, RICH, START, a_house
+from tests.promises import keeps
 
 from kling_sandbox import Fault, serve
 from kling_tools.files.mp4 import read_facts
 from kling_tools.jobs.submit import PATIENCE_SECONDS, QUARANTINE_SECONDS
 from kling_tools.model.tasks import Claimed, Status
-from tests.jobs.house import BOUND, NO_FILES, PAID, RICH, START, a_house
-from tests.promises import keeps
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,12 @@ async def test_a_task_ends_with_its_file_on_the_disk_and_its_price_settled(tmp_p
         (output,) = task.outputs
         file = Path(output.path)
         assert file.parent == tmp_path / "videos"
-        assert (read_facts(file).width, output.width, output.height, output.size) == (1280, 1280, 720, file.stat().st_size)
+        assert (read_facts(file).width, output.width, output.height, output.size) == (
+            1280,
+            1280,
+            720,
+            file.stat().st_size,
+        )
         assert output.seconds == pytest.approx(3, abs=0.2)
         assert "simulated" in file.name
         assert task.simulated
@@ -139,7 +144,9 @@ async def test_our_own_slots_hold_tasks_back_before_anything_is_sent(tmp_path: P
 
 @pytest.mark.parametrize(("fault", "taken"), BROKEN_WIRES.values(), ids=BROKEN_WIRES)
 @keeps("nothing-twice", "nothing-lost")
-async def test_a_wire_that_breaks_after_sending_leaves_exactly_one_task(tmp_path: Path, fault: Fault, taken: bool) -> None:
+async def test_a_wire_that_breaks_after_sending_leaves_exactly_one_task(
+    tmp_path: Path, fault: Fault, taken: bool
+) -> None:
     async with a_house(tmp_path, fault, NO_FILES) as house:
         task = await house.buy()
         assert task.status is Status.UNSURE
@@ -363,7 +370,9 @@ async def test_a_task_that_another_process_is_about_to_send_is_left_to_it_for_a_
         assert await house.bought() == [task.id]
 
 
-@pytest.mark.parametrize("state", ["queued", "submitting, not sent", "submitting, sent", "unsure", "running", "fetching"])
+@pytest.mark.parametrize(
+    "state", ["queued", "submitting, not sent", "submitting, sent", "unsure", "running", "fetching"]
+)
 @keeps("nothing-lost", "nothing-twice", "within-budget")
 async def test_the_next_process_brings_to_its_end_what_the_last_one_left(tmp_path: Path, state: str) -> None:
     faults = {

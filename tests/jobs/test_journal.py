@@ -11,6 +11,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.jobs.house import PRICE, RICH, HandClock, a_task
+from tests.jobs.others import another_process, hear, tell
+from tests.jobs.rush import TIGHT, enqueue_many
+from tests.promises import keeps
 
 from kling_tools.jobs.journal import SAME_REQUEST_SECONDS, Journal, Search, running_statuses
 from kling_tools.jobs.ledger import Budget
@@ -36,10 +40,6 @@ from kling_tools.model.tasks import (
     Task,
     Withdrawn,
 )
-from tests.jobs.house import PRICE, RICH, HandClock, a_task
-from tests.jobs.others import another_process, hear, tell
-from tests.jobs.rush import TIGHT, enqueue_many
-from tests.promises import keeps
 
 pytestmark = pytest.mark.anyio
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from tests.jobs.house import START, a_task
+from tests.promises import keeps
 
 from kling_tools.jobs import ledger
 from kling_tools.jobs.ledger import Budget, Entry
@@ -32,8 +34,6 @@ from kling_tools.model.tasks import (
     Withdrawn,
     step,
 )
-from tests.jobs.house import START, a_task
-from tests.promises import keeps
 
 BUDGET = Budget(Decimal("1.0"), Decimal("2.5"))
 DAY = "2026-11-18"
@@ -111,7 +111,11 @@ class Ledger(RuleBasedStateMachine):
         outputs = (RemoteOutput(kind="video", url="u"),) if status == "succeeded" else ()
         charge = None if usd is None else Charge(usd=usd)
         seen = Observation(
-            remote=Remote("r", "p", "h"), external_id=task_id, status=status, outputs=outputs, charge=charge  # type: ignore[arg-type]
+            remote=Remote("r", "p", "h"),
+            external_id=task_id,
+            status=status,
+            outputs=outputs,
+            charge=charge,  # type: ignore[arg-type]
         )
         self._tell(task_id, Seen(seen))
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.jobs.house import START, a_task
 
 from kling_tools.jobs.pace import LONGEST_LOOK, SHORTEST_LOOK, next_look, seconds_left
 from kling_tools.model.tasks import Status
-from tests.jobs.house import START, a_task
 
 TASK = a_task(status=Status.PROCESSING, accepted_at=START)
 

@@ -73,7 +73,9 @@ def test_words_given_to_an_error_replace_its_own() -> None:
     assert Refused.spent == "no"
 
 
-@given(st.text(max_size=400) | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"])), st.integers(8, 300))
+@given(
+    st.text(max_size=400) | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "Zs"])), st.integers(8, 300)
+)
 def test_quoted_text_is_one_bounded_line_without_control_or_direction_marks(text: str, limit: int) -> None:
     shown = quoted(text, limit)
     assert shown[0] == shown[-1] == '"'
@@ -81,7 +83,9 @@ def test_quoted_text_is_one_bounded_line_without_control_or_direction_marks(text
     inner = shown[1:-1]
     assert '"' not in inner
     assert not [c for c in inner if unicodedata.category(c)[0] == "C" or unicodedata.category(c) in {"Zl", "Zp"}]
-    assert not [c for c in inner if unicodedata.bidirectional(c) in {"RLO", "LRO", "RLE", "LRE", "PDF", "RLI", "LRI", "FSI"}]
+    assert not [
+        c for c in inner if unicodedata.bidirectional(c) in {"RLO", "LRO", "RLE", "LRE", "PDF", "RLI", "LRI", "FSI"}
+    ]
 
 
 def test_quoted_text_that_fits_is_whole_and_one_that_does_not_says_so() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tests.promises import keeps
 
 from kling_tools.model.errors import BadMedia
 from kling_tools.model.media import FileRef, MediaRef, Picture, TaskRef, UrlRef, parse_media
 from kling_tools.studio import new_task_id
-from tests.promises import keeps
 
 TAKEN: list[tuple[str, MediaRef]] = [
     ("/videos/fox.png", FileRef(Path("/videos/fox.png"))),

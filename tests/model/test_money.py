@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.promises import keeps
 
 from kling_tools.model.money import Price, dollars, from_micros, plain, to_micros
-from tests.promises import keeps
 
 amounts = st.decimals(min_value=0, max_value=10**6, places=9, allow_nan=False)
 

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.providers.values import PLAN
 
 from kling_tools.model.errors import Moderated
 from kling_tools.model.tasks import (
@@ -33,7 +34,6 @@ from kling_tools.model.tasks import (
     Withdrawn,
     step,
 )
-from tests.providers.values import PLAN
 
 NOW = 1_795_000_000.0
 REMOTE = Remote("800", "/text-to-video/kling-3.0", "https://kling.test")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.jobs.house import START, a_house, a_task
+from tests.promises import keeps
+from tests.studio.open import a_studio, ask, environment, studio_of
 
 from kling_tools.model.errors import Impossible, InvalidArguments
 from kling_tools.model.tasks import Failure, Hindered, Status, step
 from kling_tools.operations.all import ALL, offered
 from kling_tools.operations.answers import show
 from kling_tools.settings import TOOLSETS, Settings
-from tests.jobs.house import START, a_house, a_task
-from tests.promises import keeps
-from tests.studio.open import a_studio, ask, environment, studio_of
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,10 @@ async def test_an_estimate_falls_with_what_was_spent(tmp_path: Path) -> None:
 
 async def test_an_estimate_refuses_in_the_words_of_the_tool(tmp_path: Path) -> None:
     async with a_studio(tmp_path) as studio:
-        for arguments, kind in (({"prompt": "x", "duration": 5}, InvalidArguments), ({"prompt": "x", "seconds": 40}, Impossible)):
+        for arguments, kind in (
+            ({"prompt": "x", "duration": 5}, InvalidArguments),
+            ({"prompt": "x", "seconds": 40}, Impossible),
+        ):
             with pytest.raises(kind) as of_estimate:
                 await ask(studio, "estimate_cost", tool="create_video", arguments=arguments)
             with pytest.raises(kind) as of_tool:
@@ -82,7 +85,9 @@ async def test_models_are_told_with_limits_and_prices(tmp_path: Path) -> None:
         ({"tool": "create_video"}, {"kling-3.0", "kling-3.0-turbo", "kling-2.6", "kling-2.5-turbo"}),
     ],
 )
-async def test_models_are_filtered_by_what_is_wanted(tmp_path: Path, wanted: dict[str, object], models: set[str]) -> None:
+async def test_models_are_filtered_by_what_is_wanted(
+    tmp_path: Path, wanted: dict[str, object], models: set[str]
+) -> None:
     async with a_studio(tmp_path) as studio:
         assert {m.model for m in (await ask(studio, "list_models", **wanted)).models} == models
 
@@ -135,7 +140,7 @@ async def test_a_task_is_shown_in_every_state_with_its_next_step(tmp_path: Path,
         assert NEXT[status] in facts.next
         assert (facts.eta_seconds is None) is status.ended
         assert any("a full disk" in note for note in facts.notes) is not status.ended
-        assert (facts.error.message if facts.error else "") == ("Blocked. Change it." if status is Status.FAILED else "")
+        assert (facts.error.message if facts.error else "") == (
+            "Blocked. Change it." if status is Status.FAILED else ""
+        )
         assert facts.simulated
-
-

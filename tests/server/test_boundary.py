@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from tests.server.acting import (
     TASK_ID,
@@ -27,6 +28,7 @@ from tests.server.acting import (
 from kling_mcp.bridge import OperationServer, Progress, given
 from kling_tools.model.errors import OverBudget, StorageUnavailable, Unsure
 from kling_tools.model.requests import Request
+from kling_tools.operations.all import ALL
 from kling_tools.operations.operation import Answer, Report
 from kling_tools.studio import Studio
 
@@ -125,6 +127,40 @@ async def test_a_studio_that_cannot_open_still_serves_and_says_why(era: Era, tmp
         assert len((await client.list_tools()).tools) == 1
         result = await client.call_tool("try_it", {})
     assert text_of(result) == "[storage_unavailable] The disk is full. Nothing was spent."
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_a_studio_opens_unasked_so_that_unfinished_tasks_go_on(era: Era, tmp_path: Path) -> None:
+    resumed = anyio.Event()
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Studio]:
+        resumed.set()
+        yield ActingStudio(settings_in(tmp_path))
+
+    async with session(OperationServer(name="kling-mcp", operations=[], open_studio=opened, idle=0.0), era):
+        await resumed.wait()
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_a_session_cut_off_lets_the_studio_finish_its_writes(era: Era, tmp_path: Path) -> None:
+    written: list[str] = []
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Studio]:
+        yield ActingStudio(settings_in(tmp_path))
+        await anyio.lowlevel.checkpoint()
+        written.append("the last row")
+
+    server = OperationServer(name="kling-mcp", operations=ALL, open_studio=opened)
+    with anyio.CancelScope() as cut:
+        async with session(server, era) as client:
+            await client.call_tool("list_tasks", {})
+            cut.cancel()
+            await anyio.lowlevel.checkpoint()
+    assert written == ["the last row"]
 
 
 @both_eras

@@ -42,7 +42,7 @@ async def test_a_running_task_is_told_with_its_price_and_the_next_step(era: Era,
     async with session(serving(studio), era) as client:
         result = await client.call_tool("create_video", {"prompt": "a fox in snow"})
     text = text_of(result)
-    assert text.startswith(f"Task {TASK_ID} is processing, SIMULATED: kling-3.0 on sandbox, $")
+    assert text.startswith(f"Task {TASK_ID}: processing, SIMULATED. kling-3.0 on sandbox, $")
     assert f"Next: check_status task_id={TASK_ID}" in text
     assert len(text) <= 320  # about 80 tokens
     assert result.structured_content["task_id"] == TASK_ID
@@ -72,7 +72,7 @@ async def test_a_failed_task_says_whether_it_was_charged(era: Era, tmp_path: Pat
     studio = ActingStudio(settings_in(tmp_path), journal=[a_task(status=Status.FAILED, failure=failure)])
     async with session(serving(studio), era) as client:
         text = text_of(await client.call_tool("check_status", {"task_id": TASK_ID}))
-    assert "is failed" in text
+    assert f"Task {TASK_ID}: failed, SIMULATED" in text
     assert "[task_failed]" in text
     assert "Nothing was spent." in text
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.files.conftest import picture_bytes
+from tests.jobs.house import House
+
 from kling_tools.connect import Opened
 from kling_tools.operations.all import ALL
 from kling_tools.settings import Settings
 from kling_tools.studio import Studio
-from tests.files.conftest import picture_bytes
-from tests.jobs.house import House
 
 #: The studio's time runs so much faster than ours: its waits of seconds are our milliseconds.
 FAST = 50.0
@@ -63,15 +64,24 @@ def studio_of(house: House, **more: str) -> Studio:
     return Studio(settings, house.clock, opened, house.engine)
 
 
-async def ask(studio: Studio, tool: str, **arguments: Any) -> Any:
+async def ask(studio: Studio, tool: str, /, **arguments: Any) -> Any:
     """Call a tool as a face does; return its facts."""
     return (await answer(studio, tool, **arguments)).facts
 
 
-async def answer(studio: Studio, tool: str, **arguments: Any) -> Any:
+async def answer(studio: Studio, tool: str, /, **arguments: Any) -> Any:
     """Call a tool as a face does; return its whole answer."""
     operation = next(op for op in ALL if op.name == tool)
     return await operation.run(studio, operation.parse(arguments), Reports())
+
+
+async def finished(studio: Studio, task_id: str) -> Any:
+    """Wait for a task's end; the studio's seconds are short, and drawing a file takes ours."""
+    for _ in range(20):
+        (task,) = (await ask(studio, "check_status", task_id=task_id, wait_seconds=50)).tasks
+        if task.eta_seconds is None:
+            return task
+    raise AssertionError(f"{task_id} is still {task.status}")
 
 
 @dataclass

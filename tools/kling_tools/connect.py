@@ -70,7 +70,9 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     """Return the house's accounts; opens no file and no connection yet."""
     store = Store(settings.data_dir / "journal.sqlite3")
     journal = Journal(store, clock)
-    roots = settings.input_roots or default_roots(settings.output_dir, Path.cwd(), Path.home())
+    roots = settings.input_roots
+    if roots is None:
+        roots = default_roots(settings.output_dir, _here(), Path.home())
     orders = Orders(journal, Inputs(roots), settings.ffmpeg)
     accounts: tuple[Account, ...] = ()
     complaint: BadSettings | None = None
@@ -79,6 +81,13 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     except BadSettings as error:
         complaint = error
     return Opened(settings, journal, store, orders, Outputs(settings.output_dir), accounts, complaint)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # a host may start us in a directory that is removed afterwards
+        return Path(Path.home().anchor)
 
 
 def _connection(settings: Settings) -> Connection:

@@ -156,11 +156,22 @@ class _Reader:
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)
-        return Path(value).expanduser().absolute() if value else None
+        return self.whole(name, value) if value else None
 
     def roots(self, name: str) -> tuple[Path, ...] | None:
         value = self.text(name)
-        return tuple(Path(p).expanduser().absolute() for p in value.split(os.pathsep) if p.strip()) if value else None
+        if not value:
+            # What was meant as a limit and cannot be read must not become the wider default.
+            return () if self.env.get(name, "").strip() else None
+        found = [self.whole(name, part) for part in value.split(os.pathsep) if part.strip()]
+        return tuple(path for path in found if path is not None)
+
+    def whole(self, name: str, value: str) -> Path | None:
+        try:
+            return Path(value).expanduser().absolute()
+        except (RuntimeError, OSError):
+            self.problems.append(f"{name} starts where there is no directory: write whole paths.")
+            return None
 
     def one_of(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.text(name) or default
@@ -218,7 +229,10 @@ class _Reader:
         value = self.text(name).rstrip("/")
         if not value:
             return ""
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            parts = urlsplit("")
         local = parts.scheme == "http" and parts.hostname in LOOPBACK
         if not (parts.scheme == "https" or local) or not parts.hostname or parts.username or parts.query:
             self.problems.append(f"{name} has to be an https address (http only for loopback) without user or query.")

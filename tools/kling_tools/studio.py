@@ -26,7 +26,7 @@ from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs import pace
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal, Search, running_statuses
-from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.ledger import Budget, hold
 from kling_tools.jobs.orders import fingerprint
 from kling_tools.model.errors import (
     BadMedia,
@@ -121,8 +121,7 @@ class Studio:
         """
         self.settings.check()
         task, order = await self._decide(request)
-        budget = Budget(self.settings.max_usd_per_call, self.settings.max_usd_per_day, self.settings.allow_unpriced)
-        enqueued, submission = await self._engine.buy(task, order, budget, again=request.again)
+        enqueued, submission = await self._engine.buy(task, order, self._budget, again=request.again)
         if submission is None:
             note = "This is the task that the same request created less than 10 minutes ago; nothing new was bought."
             return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
@@ -144,12 +143,6 @@ class Studio:
         if problem := ratio_problem(plan, request, order.image):
             raise Impossible(f"{problem}.", advice="Leave aspect_ratio out, or crop the picture first.")
         await asyncio.to_thread(_check_room, self.settings.output_dir, plan.seconds)
-        if self.needs_confirmation(plan.price) and not request.confirm_cost:
-            raise NeedsConfirmation(
-                f"This costs {plan.price.words()} with {plan.model}; above "
-                f"{dollars(self.settings.confirm_above_usd)} the person has to agree.",
-                advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
-            )
         now = self.clock.now()
         task = Task(
             id=task_id,
@@ -162,7 +155,18 @@ class Studio:
             account=name,
             fingerprint=fingerprint(name, order),
         )
+        if self.needs_confirmation(plan.price) and not request.confirm_cost:
+            hold(task, "", 0, self._budget)  # nobody is asked to agree to what the limits forbid
+            raise NeedsConfirmation(
+                f"This costs {plan.price.words()} with {plan.model}; above "
+                f"{dollars(self.settings.confirm_above_usd)} the person has to agree.",
+                advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
+            )
         return task, order
+
+    @property
+    def _budget(self) -> Budget:
+        return Budget(self.settings.max_usd_per_call, self.settings.max_usd_per_day, self.settings.allow_unpriced)
 
     def _located(self, request: CreateVideo) -> CreateVideo:
         """Return the request with absolute paths: another process may send it, from another directory."""

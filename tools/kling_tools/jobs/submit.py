@@ -13,7 +13,18 @@ from kling_tools.catalog.catalog import priced
 from kling_tools.jobs.account import Account
 from kling_tools.model.errors import Busy, KlingError, ProviderBroken, ProviderRefused, Refused, Unreachable, Unsure
 from kling_tools.model.plan import Order
-from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, Observation, PutBack, Rejected, Seen, Status, Task
+from kling_tools.model.tasks import (
+    Doubted,
+    Event,
+    Failure,
+    Hindered,
+    Observation,
+    PutBack,
+    Rejected,
+    Seen,
+    Status,
+    Task,
+)
 
 log = logging.getLogger(__name__)
 

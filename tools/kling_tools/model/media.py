@@ -63,7 +63,9 @@ def parse_media(text: str) -> MediaRef:
     if parts.scheme == "file" and host in {None, "localhost"} and parts.path:
         return _file(unquote(parts.path))
     if parts.scheme == "http":
-        raise BadMedia(f"Kling fetches pictures over https only, not {quoted(text, 80)}.", advice="Use https or a file.")
+        raise BadMedia(
+            f"Kling fetches pictures over https only, not {quoted(text, 80)}.", advice="Use https or a file."
+        )
     if parts.scheme == "data" or len(text) > _LONGEST_PATH:
         raise BadMedia("Inline data is not taken.", advice="Save the picture and pass its path, or pass an https URL.")
     if parts.scheme in {"https", "file"}:

@@ -19,7 +19,6 @@ from typing import Literal
 from kling_tools.model.errors import KlingError, Spent
 from kling_tools.model.plan import Plan
 
-
 Shown = Literal["queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"]
 
 

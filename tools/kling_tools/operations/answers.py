@@ -6,14 +6,16 @@ Amounts of money are decimal strings, times ISO 8601 with offset, durations seco
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from kling_tools.clock import iso
 from kling_tools.model.money import plain
 from kling_tools.model.tasks import Output, Shown, Status, Task
-from kling_tools.studio import Studio
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio
 
 
 class Facts(BaseModel):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kling_tools.model.requests import CheckStatus
 from kling_tools.operations.answers import TasksFacts, show
 from kling_tools.operations.operation import Answer, Operation, Report
-from kling_tools.studio import Studio
 
 
 async def run(studio: Studio, request: CheckStatus, report: Report) -> Answer:
@@ -24,3 +25,6 @@ CHECK_STATUS = Operation(
     facts=TasksFacts,
     run=run,
 )
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kling_tools.model.requests import CreateVideo
 from kling_tools.operations.answers import TaskFacts, show
 from kling_tools.operations.operation import Answer, Operation, Report
-from kling_tools.studio import Studio
 
 
 async def run(studio: Studio, request: CreateVideo, report: Report) -> Answer:
@@ -29,3 +30,6 @@ CREATE_VIDEO = Operation(
     facts=TaskFacts,
     run=run,
 )
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio

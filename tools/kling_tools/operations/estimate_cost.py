@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kling_tools.model.errors import KlingError
 from kling_tools.model.money import plain
 from kling_tools.model.requests import EstimateCost
 from kling_tools.operations.answers import CostFacts, EstimateFacts, QuoteFacts
 from kling_tools.operations.create_video import CREATE_VIDEO
 from kling_tools.operations.operation import Answer, Operation, Report
-from kling_tools.studio import Quote, Studio
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Quote, Studio
 
 
 async def run(studio: Studio, request: EstimateCost, report: Report) -> Answer:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kling_tools.model.requests import ListTasks
 from kling_tools.operations.answers import TasksFacts, show
 from kling_tools.operations.operation import Answer, Operation, Report
-from kling_tools.studio import Studio
 
 
 async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
@@ -26,3 +27,6 @@ LIST_TASKS = Operation(
     facts=TasksFacts,
     run=run,
 )
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio

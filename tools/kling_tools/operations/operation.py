@@ -8,13 +8,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.requests import Request
-from kling_tools.studio import Studio
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio
 
 R = TypeVar("R", bound=Request)
 

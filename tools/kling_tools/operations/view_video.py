@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kling_tools.model.requests import ViewVideo
 from kling_tools.operations.answers import LookFacts
 from kling_tools.operations.operation import Answer, Operation, Report
-from kling_tools.studio import Studio
 
 
 async def run(studio: Studio, request: ViewVideo, report: Report) -> Answer:
@@ -36,3 +37,6 @@ VIEW_VIDEO = Operation(
     facts=LookFacts,
     run=run,
 )
+
+if TYPE_CHECKING:
+    from kling_tools.studio import Studio

@@ -1,0 +1,134 @@
+"""The process as hosts run it: raw lines over pipes, nothing else on stdout, and an end when one is asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
+
+
+class Process:
+    """A server and the few words a host exchanges with it."""
+
+    def __init__(self, directory: Path, **env: str) -> None:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
+        paths = os.pathsep.join(str(ROOT / folder) for folder in ("server", "tools"))
+        own = {"PYTHONPATH": paths, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
+        self.errors = directory / "stderr.txt"
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "kling_mcp"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=clean | own | env,
+            )
+        self._number = 0
+
+    def tell(self, method: str, **params: Any) -> None:
+        """Send a notification."""
+        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a request and return its answer; every line that comes is a message of the protocol."""
+        self._number += 1
+        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        assert self.process.stdout is not None
+        while line := self.process.stdout.readline():
+            answer: dict[str, Any] = json.loads(line)
+            if answer.get("id") == self._number:
+                return answer
+        raise AssertionError(f"the server ended: {self.errors.read_text()}")
+
+    def greet(self) -> dict[str, Any]:
+        """Shake hands as a host of 2025 does."""
+        me = {"name": "host", "version": "1"}
+        answer = self.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=me)
+        self.tell("notifications/initialized")
+        return answer
+
+    def rest(self) -> tuple[int, str]:
+        """Wait for the end; return the status and what was left on stdout."""
+        assert self.process.stdout is not None
+        left = self.process.stdout.read()
+        return self.process.wait(PATIENCE), left
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def running(directory: Path, **env: str) -> Iterator[Process]:
+    """Run a server; whatever a test does with it, it is dead after a while."""
+    server = Process(directory, **env)
+    watchdog = threading.Timer(PATIENCE, server.process.kill)
+    watchdog.start()
+    try:
+        yield server
+    finally:
+        watchdog.cancel()
+        server.process.kill()
+        for pipe in (server.process.stdin, server.process.stdout):
+            assert pipe is not None
+            pipe.close()
+        server.process.wait(PATIENCE)
+
+
+def test_a_host_is_greeted_and_every_line_is_protocol(tmp_path: Path) -> None:
+    with running(tmp_path, KLING_LOG_LEVEL="DEBUG") as server:
+        hello = server.greet()["result"]
+        assert hello["serverInfo"]["name"] == "kling-mcp"
+        assert "icons" not in hello["serverInfo"]
+        assert "estimate_cost" in hello["instructions"]
+        assert len(server.ask("tools/list")["result"]["tools"]) == 6
+        listed = server.ask("tools/call", name="list_tasks", arguments={})["result"]
+        assert listed["content"][0]["text"] == "There are no such tasks."
+        assert server.process.stdin is not None
+        server.process.stdin.close()
+        assert server.rest() == (0, "")
+
+
+def test_arguments_that_are_no_object_are_an_error_and_not_the_end(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.greet()
+        answer = server.ask("tools/call", name="list_models", arguments=["kling-3.0"])
+        assert answer.get("error") or answer["result"]["isError"]
+        assert "result" in server.ask("tools/list")
+
+
+def test_secrets_of_the_environment_never_reach_the_log(tmp_path: Path) -> None:
+    with running(tmp_path, KLING_API_KEY="LEAK-key-1234", KLING_LOG_LEVEL="DEBUG") as server:
+        server.greet()
+        server.ask("tools/call", name="list_tasks", arguments={"query": "LEAK-key-1234"})
+        server.process.send_signal(signal.SIGTERM)
+        server.rest()
+        assert "LEAK" not in server.errors.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("used", [False, True], ids=["idle", "with an open studio"])
+def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(number: int, used: bool, tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.greet()
+        if used:
+            server.ask("tools/call", name="list_tasks", arguments={})
+        server.process.send_signal(number)
+        assert server.rest() == (0, "")
+        assert "Traceback" not in server.errors.read_text()
