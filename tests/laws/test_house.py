@@ -22,7 +22,7 @@ LONGEST_SLEEP = 0.05
 #: What an import of the tools must not bring along: it is loaded where it is used, because start-up is measured.
 HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp")
 #: Files of operations/ that are not a tool.
-FURNITURE = {"__init__", "all", "answers", "operation"}
+FURNITURE = {"__init__", "all", "answers", "capabilities", "operation"}
 #: Who may look at the environment, and then only when asked: the settings, a child process's own, a child server's own.
 READERS = {"tools/kling_tools/settings.py", "tools/kling_tools/files/ffmpeg.py", "server/kling_mcp/demo.py"}
 

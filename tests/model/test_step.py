@@ -101,6 +101,41 @@ def test_an_event_told_twice_says_nothing_new_unless_it_is_a_new_attempt(story: 
     assert step(once, event, NOW + 1) is once
 
 
+#: How far a task has come, drawn from the docstring's line; only an attempt that never got in goes back.
+FAR = {
+    Status.QUEUED: 0,
+    Status.SUBMITTING: 1,
+    Status.UNSURE: 2,
+    Status.SUBMITTED: 3,
+    Status.PROCESSING: 4,
+    Status.FETCHING: 5,
+    Status.SUCCEEDED: 6,
+    Status.FAILED: 6,
+    Status.CANCELLED: 6,
+}
+
+
+@given(st.lists(events, max_size=30))
+def test_an_older_look_never_takes_a_task_back(story: list[Event]) -> None:
+    task = TASK
+    for event in story:
+        after = step(task, event, NOW)
+        if FAR[after.status] < FAR[task.status]:
+            assert isinstance(event, PutBack)
+            assert task.status in {Status.SUBMITTING, Status.UNSURE}
+        if after.status is Status.CANCELLED:
+            assert task.status in {Status.QUEUED, Status.CANCELLED}
+        task = after
+
+
+@pytest.mark.parametrize("late", ["submitted", "processing"])
+def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None:
+    task = step(step(TASK, Claimed(), NOW), seen("succeeded"), NOW)
+    assert step(task, seen(late), NOW + 1) is task
+    running = step(step(TASK, Claimed(), NOW), seen("processing"), NOW)
+    assert step(running, seen("submitted"), NOW + 1) is running
+
+
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL

@@ -24,7 +24,8 @@ class Host:
         self.progress: list[dict[str, Any]] = []
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last = 0
-        self._reading = asyncio.create_task(self._read())
+        self._log = bytearray()
+        self._reading = [asyncio.create_task(self._read()), asyncio.create_task(self._read_log())]
 
     @classmethod
     async def start(cls, env: Mapping[str, str], cwd: Path | None = None) -> Self:
@@ -102,14 +103,23 @@ class Host:
 
     async def _gone(self) -> int:
         status = await asyncio.wait_for(self.process.wait(), BOUND)
-        self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(*self._reading), BOUND)
         return status
+
+    @property
+    def log(self) -> str:
+        """What the server has said on stderr."""
+        return self._log.decode()
 
     async def _write(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         await self.process.stdin.drain()
+
+    async def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        while part := await self.process.stderr.read(65536):
+            self._log += part
 
     async def _read(self) -> None:
         assert self.process.stdout is not None

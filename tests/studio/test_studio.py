@@ -213,6 +213,15 @@ async def test_a_key_that_was_not_expanded_never_becomes_a_rehearsal(tmp_path: P
     assert not (tmp_path / "data/sandbox").exists()
 
 
+@pytest.mark.parametrize("tool", ["create_video", "estimate_cost"])
+async def test_a_setting_that_cannot_be_read_stops_spending_also_where_a_provider_is_there(
+    tmp_path: Path, tool: str
+) -> None:
+    async with a_studio(tmp_path, KLING_PROVIDER="sandbox", KLING_CONFIRM_ABOVE_USD="a lot") as studio:
+        more = {"tool": "create_video", "arguments": {"prompt": "x"}} if tool == "estimate_cost" else {}
+        await refused(studio, BadSettings, "KLING_CONFIRM_ABOVE_USD", by=tool, **more)
+
+
 @pytest.mark.parametrize("key", ["two words", "line\nend", "schlüssel"])
 @keeps("no-leak")
 async def test_a_key_that_no_header_can_carry_is_named_and_not_shown(tmp_path: Path, key: str) -> None:

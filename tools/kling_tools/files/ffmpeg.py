@@ -154,11 +154,11 @@ async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | Non
     blocks, size = [], 0
     while block := await process.stdout.read(1 << 18):
         size += len(block)
-        if size > most:
+        if size <= most:
+            blocks.append(block)
+        else:
             _kill(process)
-            return None
-        blocks.append(block)
-    return b"".join(blocks)
+    return b"".join(blocks) if size <= most else None
 
 
 async def _errors(process: asyncio.subprocess.Process) -> bytes:
@@ -181,9 +181,17 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill whatever is left of the group, and reap it even while we are being cancelled."""
     _kill(process)
-    waiting = asyncio.ensure_future(process.wait())
+    waiting = asyncio.ensure_future(_drained(process))
     try:
         await asyncio.shield(waiting)
     except asyncio.CancelledError:
         await asyncio.wait([waiting])
         raise
+
+
+async def _drained(process: asyncio.subprocess.Process) -> None:
+    """Read its pipes to their end: a full one that nobody reads would keep the event loop from noticing the death."""
+    for pipe in (process.stdout, process.stderr):
+        while pipe is not None and await pipe.read(1 << 18):
+            pass
+    await process.wait()

@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
+FIRST_REST = 10.0
+LONGEST_REST = 600.0
+#: Downloads at a time: more would only share one wire.
+DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
 FAREWELL_SECONDS = 5.0
 
@@ -63,10 +67,12 @@ class Engine:
         self._lock_dir = lock_dir
         self._looked: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
+        self._rests: dict[str, float] = {}
         self._mine: set[str] = set()
         self._starting: set[str] = set()
         self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._learned = False
+        self._downloads = asyncio.Semaphore(DOWNLOADS)
         self._loops: list[asyncio.Task[None]] = []
         journal.on_change = self._changed
 
@@ -129,8 +135,8 @@ class Engine:
                 self._again_in(task.id, 5.0)
                 self._begin(task.id, resolve(account, task))
             elif task.status is Status.FETCHING:
-                self._again_in(task.id, 10.0 if task.trouble else 1.0)
-                self._begin(task.id, fetch(account, self._outputs, task))
+                self._again_in(task.id, self._patience(task))
+                self._begin(task.id, self._fetch(account, task))
         await self._look(account, [t for t in tasks if t.status in _RUNNING and t.remote is not None])
 
     async def _look(self, account: Account, running: Sequence[Task]) -> None:
@@ -156,6 +162,17 @@ class Engine:
             if observation is not None:
                 await self._journal.apply(task.id, Seen(replace(observation, charge=priced(observation.charge))))
 
+    async def _fetch(self, account: Account, task: Task) -> None:
+        async with self._downloads:
+            await fetch(account, self._outputs, task)
+
+    def _patience(self, task: Task) -> float:
+        """Return how long a result rests between two fetches: ever longer, since it may never be fetched whole."""
+        if not task.trouble:
+            return 1.0
+        self._rests[task.id] = min(LONGEST_REST, 2 * self._rests.get(task.id, FIRST_REST / 2))
+        return self._rests[task.id]
+
     def _due(self, task: Task, speed: float) -> float:
         times = self.times.get((task.account, task.plan.model), ())
         return pace.next_look(task, times, self._looked.get(task.id), speed, self._clock.now())
@@ -177,8 +194,9 @@ class Engine:
 
     def _changed(self, task: Task) -> None:
         if task.status.ended:
-            self._looked.pop(task.id, None)
-            self._retry_at.pop(task.id, None)
+            for times in (self._looked, self._retry_at, self._rests):
+                times.pop(task.id, None)
+            self._mine.discard(task.id)
         if task.status is Status.SUCCEEDED and task.accepted_at and task.ended_at:
             known = self.times.setdefault((task.account, task.plan.model), [])
             known.insert(0, task.ended_at - task.accepted_at)

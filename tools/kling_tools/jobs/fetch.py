@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 async def fetch(account: Account, outputs: Outputs, task: Task) -> Task:
     """Download every output that is not here yet; returns the task as it now is."""
+    if not task.outputs:
+        return await _renew(account, task)
     try:
         kept = tuple([await _keep(account, outputs, task, number, o) for number, o in enumerate(task.outputs, 1)])
     except LinkExpired:

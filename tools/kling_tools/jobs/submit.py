@@ -11,7 +11,16 @@ from dataclasses import replace
 
 from kling_tools.catalog.catalog import priced
 from kling_tools.jobs.account import Account
-from kling_tools.model.errors import Busy, KlingError, ProviderBroken, ProviderRefused, Refused, Unreachable, Unsure
+from kling_tools.model.errors import (
+    Busy,
+    KlingError,
+    ProviderBroken,
+    ProviderRefused,
+    Refused,
+    StorageUnavailable,
+    Unreachable,
+    Unsure,
+)
 from kling_tools.model.plan import Order
 from kling_tools.model.tasks import (
     Doubted,
@@ -45,7 +54,13 @@ async def submit(account: Account, task: Task, order: Order | None = None) -> tu
     if claimed is None:
         return await _left_waiting(account, task), None
     event, refusal = await _send(account, claimed, order)
-    return await account.journal.apply(task.id, event), refusal
+    try:
+        return await account.journal.apply(task.id, event), refusal
+    except StorageUnavailable as error:
+        if refusal is not None:
+            raise refusal from error
+        # It was sent. The journal still says so, and asks about it once it can be written again.
+        raise Unsure(f"Task {task.id} was sent, and its outcome could not be written down: {error.message}") from error
 
 
 async def resolve(account: Account, task: Task) -> Task:

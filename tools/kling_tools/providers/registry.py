@@ -44,7 +44,7 @@ class Connection:
         for name in ("api_key", "access_key", "secret_key"):
             if not _CLEAN.fullmatch(getattr(self, name)):
                 raise BadSettings(
-                    f"The {name.replace('_', ' ')} has spaces, line ends or other characters that no key has.",
+                    f"KLING_{name.upper()} has spaces, line ends or other characters that no key has.",
                     advice="Copy it once more from https://kling.ai/dev/api-key.",
                 )
 
