@@ -1,7 +1,7 @@
 """Write the README's generated tables from the code, or check that they are up to date.
 
-    python .ci/tables.py           writes README.md
-    python .ci/tables.py --check   exits 1 where the README and the code differ
+python .ci/tables.py           writes README.md
+python .ci/tables.py --check   exits 1 where the README and the code differ
 """
 
 from __future__ import annotations

@@ -9,15 +9,12 @@ import logging
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import anyio
 
 # The public `read_resource` is annotated with this class, but it is not exported.
 from mcp.server.lowlevel.helper_types import ReadResourceContents as ResourceContents
-
-if TYPE_CHECKING:
-    from kling_mcp.bridge import OperationServer
 
 __all__ = ["ResourceContents", "serve_stdio"]
 
@@ -25,7 +22,17 @@ __all__ = ["ResourceContents", "serve_stdio"]
 GRACE = 1.5
 
 
-async def serve_stdio(server: OperationServer) -> None:
+class Served(Protocol):
+    """A server that can be run and tells when its studio has closed."""
+
+    closed: anyio.Event | None
+
+    async def run_stdio_async(self) -> None:
+        """Serve until stdin closes."""
+        ...
+
+
+async def serve_stdio(server: Served) -> None:
     """Serve on stdin and stdout until the host closes stdin or a signal says stop.
 
     The SDK reads stdin in a thread that nothing can interrupt: SIGINT would wait for the host, and SIGTERM would end
@@ -40,7 +47,7 @@ async def serve_stdio(server: OperationServer) -> None:
         watch.cancel_scope.cancel()
 
 
-async def _leave_on_signal(server: OperationServer, serving: anyio.CancelScope) -> None:
+async def _leave_on_signal(server: Served, serving: anyio.CancelScope) -> None:
     try:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             async for _ in signals:

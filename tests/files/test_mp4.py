@@ -42,7 +42,7 @@ def read_or_refuse(data: bytes) -> VideoFacts | None:
 
 def test_a_real_clip_tells_its_figures(clips: dict[str, Path]) -> None:
     facts = read_facts(clips["wide"])
-    assert (facts.width, facts.height, facts.has_audio, facts.codec) == (160, 90, True, "avc1")
+    assert (facts.width, facts.height, facts.has_audio, facts.codec) == (160, 90, True, "h264")
     assert facts.complete
     assert facts.frames == 20
     assert facts.last_at == pytest.approx(1.9, abs=0.01)

@@ -38,9 +38,9 @@ def test_an_own_address_wins_over_the_region() -> None:
         ({"access_key": "ak"}, "KLING_SECRET_KEY"),
         ({"secret_key": "sk"}, "KLING_ACCESS_KEY"),
         ({"api_key": "k", "region": "mars"}, "mars"),
-        ({"api_key": "two words"}, "api key"),
-        ({"api_key": "кey"}, "api key"),
-        ({"access_key": "ak", "secret_key": "s\nk"}, "secret key"),
+        ({"api_key": "two words"}, "KLING_API_KEY"),
+        ({"api_key": "кey"}, "KLING_API_KEY"),
+        ({"access_key": "ak", "secret_key": "s\nk"}, "KLING_SECRET_KEY"),
     ],
 )
 def test_settings_that_cannot_work_are_named_and_not_shown(settings: dict[str, str], words: str) -> None:

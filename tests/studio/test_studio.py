@@ -226,7 +226,7 @@ async def test_a_setting_that_cannot_be_read_stops_spending_also_where_a_provide
 @keeps("no-leak")
 async def test_a_key_that_no_header_can_carry_is_named_and_not_shown(tmp_path: Path, key: str) -> None:
     async with a_studio(tmp_path, KLING_API_KEY=key) as studio:
-        error = await refused(studio, BadSettings, "api key")
+        error = await refused(studio, BadSettings, "KLING_API_KEY")
         assert key not in error.sentence()
 
 

@@ -28,6 +28,17 @@ _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b
 _PICTURE_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
+_CODECS = {
+    "avc1": "h264",
+    "avc3": "h264",
+    "hvc1": "hevc",
+    "hev1": "hevc",
+    "av01": "av1",
+    "vp09": "vp9",
+    "mp4v": "mpeg4",
+}
+
+
 @dataclass(frozen=True)
 class VideoFacts:
     """A video's own figures: seconds, and sides in pixels as shown (after rotation).
@@ -194,7 +205,7 @@ def _track(trak: bytes) -> _Track:
     width, height = _shown(_one(boxes, b"tkhd"), entry) if kind == b"vide" else (0, 0)
     return _Track(
         kind=kind,
-        codec="".join(chr(c) for c in entry[4:8] if 32 < c < 127),
+        codec=_codec("".join(chr(c) for c in entry[4:8] if 32 < c < 127)),
         width=width,
         height=height,
         seconds=duration / scale,
@@ -256,3 +267,8 @@ def _numbers(data: bytes) -> array[int]:
     if sys.byteorder == "little":
         numbers.byteswap()
     return numbers
+
+
+def _codec(code: str) -> str:
+    """Return the name people know for a sample entry's code."""
+    return _CODECS.get(code, code)
