@@ -95,7 +95,7 @@ class Shelf:
 
 async def _tasks(studio: OpenedStudio) -> str:
     open_studio = await studio()
-    page = await open_studio.list(ListTasks(limit=NEWEST))
+    page = await open_studio.list(ListTasks.model_validate({"limit": NEWEST}))
     shown = [show(task, open_studio) for task in page.tasks]
     return TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
 

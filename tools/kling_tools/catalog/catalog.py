@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from kling_tools.catalog.data import Model, Offer, read_models, read_prices
 from kling_tools.catalog.rules import effect_of, either, problems
@@ -143,10 +144,10 @@ def _nearest_fix(request: CreateVideo, route: Route) -> str:
     return "list_models shows what each model can do."
 
 
-def _changes(request: CreateVideo) -> list[tuple[str, dict[str, object]]]:
+def _changes(request: CreateVideo) -> list[tuple[str, dict[str, Any]]]:
     limit = min(max(o.prompt_max.values()) for m in models() for o in m.offer)
     seconds = sorted({3, 5, 10, 15}, key=lambda s: abs(s - request.seconds))
-    changes: list[tuple[str, dict[str, object]]] = []
+    changes: list[tuple[str, dict[str, Any]]] = []
     if len(request.prompt) > limit:
         changes.append((f"A prompt of at most {limit} characters", {"prompt": request.prompt[:limit]}))
     changes += [(f"resolution={r}", {"resolution": r}) for r in ("720p", "1080p", "4k") if r != request.resolution]

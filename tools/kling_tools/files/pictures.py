@@ -116,11 +116,11 @@ def _jpeg(data: bytes) -> Header:
             if data.count(b"\xff\xda", at) > _MAX_SCANS:
                 raise Damaged("it has more scans than any real picture")
             whole = data.find(b"\xff\xd9", at + length) >= 0
-            return Header(sides, sides[::-1] if turned else sides, whole)
+            return Header(sides, _turned(sides) if turned else sides, whole)
         at += length
     if sides is None:
         raise Damaged("its header is broken or cut off")
-    return Header(sides, sides[::-1] if turned else sides, whole=False)
+    return Header(sides, _turned(sides) if turned else sides, whole=False)
 
 
 def _orientation(exif: bytes) -> int:
@@ -138,3 +138,7 @@ def _orientation(exif: bytes) -> int:
             (value,) = struct.unpack(order + "H", exif[tag_at + 8 : tag_at + 10])
             return value if 1 <= value <= 8 else 1
     return 1
+
+
+def _turned(sides: tuple[int, int]) -> tuple[int, int]:
+    return sides[1], sides[0]

@@ -199,11 +199,13 @@ def _with_pillow(ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) 
         draw, font = ImageDraw.Draw(image, "RGBA"), ImageFont.load_default(13)
         for left, bottom, text in marks:
             _mark(draw, font, (left, bottom), text)
+        jpeg = b""
         for quality, _ in _QUALITIES:
             image.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
-            if out.tell() <= max_bytes:
+            jpeg = out.getvalue()
+            if len(jpeg) <= max_bytes:
                 break
-        return out.getvalue()
+        return jpeg
 
 
 def _mark(draw: Any, font: Any, corner: tuple[int, int], text: str) -> None:

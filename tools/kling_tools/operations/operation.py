@@ -96,12 +96,13 @@ class Operation(Generic[R]):
         """
         known = list(self.request.model_fields)
         faults = [_unknown(name, known) for name in arguments if name not in known][:_TOLD]
+        request: R | None = None
         try:
             request = self.request.model_validate({name: v for name, v in arguments.items() if name in known})
         except ValidationError as error:
             faults += [_fault(dict(e)) for e in error.errors(include_url=False)[:_TOLD]]
-        if faults:
-            raise InvalidArguments(" ".join(faults)) from None
+        if request is None or faults:
+            raise InvalidArguments(" ".join(faults))
         return request
 
 
