@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -86,7 +87,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             raw = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             try:
-                raw.execute("PRAGMA journal_mode = WAL")
+                _write_ahead(raw)
                 raw.execute("PRAGMA synchronous = FULL")
                 raw.execute("PRAGMA foreign_keys = ON")
                 migrate(raw)
@@ -100,6 +101,19 @@ class Store:
         if self._connection is not None:
             self._connection.raw.close()
             self._connection = None
+
+
+def _write_ahead(raw: sqlite3.Connection) -> None:
+    """Turn a new file to WAL; SQLite waits for no lock here, so two processes that open it at once would clash."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def migrate(raw: sqlite3.Connection) -> None:
