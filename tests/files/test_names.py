@@ -16,7 +16,8 @@ from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Plan, Route
-from kling_tools.model.tasks import Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 
 PLAN = Plan(
     tool="create_video",

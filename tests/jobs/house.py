@@ -34,7 +34,8 @@ from kling_tools.model.media import TASK_ID
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order, Route
 from kling_tools.model.requests import CreateVideo
-from kling_tools.model.tasks import Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 from kling_tools.providers.registry import sandbox_connection
 from kling_tools.studio import new_task_id
 

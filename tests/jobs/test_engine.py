@@ -13,7 +13,8 @@ from tests.promises import keeps
 from kling_sandbox import Fault, serve
 from kling_tools.files.mp4 import read_facts
 from kling_tools.jobs.submit import PATIENCE_SECONDS, QUARANTINE_SECONDS
-from kling_tools.model.tasks import Claimed, Status
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Claimed
 
 pytestmark = pytest.mark.anyio
 

@@ -21,6 +21,7 @@ from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.store import Store
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.money import Price
+from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
     Charge,
     Claimed,
@@ -35,7 +36,6 @@ from kling_tools.model.tasks import (
     Remote,
     RemoteOutput,
     Seen,
-    Status,
     Stored,
     Task,
     Withdrawn,

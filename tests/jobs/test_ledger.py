@@ -15,6 +15,7 @@ from kling_tools.jobs import ledger
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.money import Price, to_micros
+from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
     Charge,
     Claimed,
@@ -28,7 +29,6 @@ from kling_tools.model.tasks import (
     Remote,
     RemoteOutput,
     Seen,
-    Status,
     Stored,
     Task,
     Withdrawn,

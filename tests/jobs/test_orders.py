@@ -18,7 +18,7 @@ from kling_tools.model.errors import BadMedia, UnknownTask
 from kling_tools.model.media import TaskRef
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order
-from kling_tools.model.tasks import Status
+from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.jobs.house import START, a_task
 
 from kling_tools.jobs.pace import LONGEST_LOOK, SHORTEST_LOOK, next_look, seconds_left
-from kling_tools.model.tasks import Status
+from kling_tools.model.status import Status
 
 TASK = a_task(status=Status.PROCESSING, accepted_at=START)
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from tests.providers.values import PLAN
 
 from kling_tools.model.errors import Moderated
+from kling_tools.model.status import LEGAL, TERMINAL, Status
 from kling_tools.model.tasks import (
-    LEGAL,
-    TERMINAL,
     Charge,
     Claimed,
     Doubted,
@@ -28,7 +27,6 @@ from kling_tools.model.tasks import (
     Remote,
     RemoteOutput,
     Seen,
-    Status,
     Stored,
     Task,
     Withdrawn,

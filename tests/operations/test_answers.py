@@ -10,7 +10,8 @@ from tests.promises import keeps
 from tests.studio.open import a_studio, ask, environment, studio_of
 
 from kling_tools.model.errors import Impossible, InvalidArguments
-from kling_tools.model.tasks import Failure, Hindered, Status, step
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Failure, Hindered, step
 from kling_tools.operations.all import ALL, offered
 from kling_tools.operations.answers import show
 from kling_tools.settings import TOOLSETS, Settings

@@ -23,7 +23,8 @@ from kling_tools.model.errors import KlingError, UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Route
 from kling_tools.model.requests import CreateVideo, ListTasks, Request, ViewVideo
-from kling_tools.model.tasks import Output, Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Output, Task
 from kling_tools.operations.all import ALL
 from kling_tools.operations.operation import Answer, Effect, Operation, Report
 from kling_tools.settings import Settings

@@ -23,7 +23,8 @@ from tests.server.acting import (
 )
 
 from kling_tools.model.requests import Request
-from kling_tools.model.tasks import Failure, Status
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Failure
 from kling_tools.operations.operation import Answer, Report
 from kling_tools.studio import Studio
 

@@ -41,7 +41,8 @@ from kling_tools.model.media import TASK_ID, FileRef, TaskRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan, Route
 from kling_tools.model.requests import CreateVideo, ListTasks, ViewVideo
-from kling_tools.model.tasks import Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 from kling_tools.settings import Settings
 
 Report = Callable[[float, float | None, str], Awaitable[None]]

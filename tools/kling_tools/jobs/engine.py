@@ -27,7 +27,8 @@ from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.submit import resolve, submit
 from kling_tools.model.errors import KlingError
 from kling_tools.model.plan import Order
-from kling_tools.model.tasks import Hindered, Observation, Seen, Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Hindered, Observation, Seen, Task
 
 log = logging.getLogger(__name__)
 

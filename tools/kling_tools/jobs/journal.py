@@ -18,7 +18,8 @@ from kling_tools.jobs import ledger
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.store import Connection, Store
 from kling_tools.model.money import from_micros
-from kling_tools.model.tasks import TERMINAL, Claimed, Event, Status, Task, step
+from kling_tools.model.status import TERMINAL, Status
+from kling_tools.model.tasks import Claimed, Event, Task, step
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0

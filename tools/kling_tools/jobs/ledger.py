@@ -11,7 +11,8 @@ from typing import Literal
 
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.money import Price, dollars, from_micros, to_micros
-from kling_tools.model.tasks import Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from kling_tools.model.tasks import Status, Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 
 SHORTEST_LOOK = 2.0
 LONGEST_LOOK = 30.0

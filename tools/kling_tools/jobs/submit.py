@@ -22,18 +22,8 @@ from kling_tools.model.errors import (
     Unsure,
 )
 from kling_tools.model.plan import Order
-from kling_tools.model.tasks import (
-    Doubted,
-    Event,
-    Failure,
-    Hindered,
-    Observation,
-    PutBack,
-    Rejected,
-    Seen,
-    Status,
-    Task,
-)
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, Observation, PutBack, Rejected, Seen, Task
 
 log = logging.getLogger(__name__)
 

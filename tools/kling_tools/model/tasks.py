@@ -1,78 +1,14 @@
-"""A task and its legal steps. A task changes only through `step`, which is pure.
-
-    queued -> submitting -> submitted -> processing -> fetching -> succeeded
-       |          |  `-> unsure (the wire broke) -> found, or sent again with the same id
-       `-> cancelled, failed
-
-`queued`: the intent and the held money are in the journal, nothing was sent. `submitting`: a byte may have left.
-`fetching`: the provider is done, the file is not yet on our disk. The two inner states are shown to agents as
-`queued` and `processing`.
-"""
+"""A task, what can happen to it, and the one pure `step` through which it changes (`status` draws the ways)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 from typing import Literal
 
 from kling_tools.model.errors import KlingError, Spent
 from kling_tools.model.plan import Plan
-
-Shown = Literal["queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"]
-
-
-class Status(StrEnum):
-    """Where a task stands."""
-
-    QUEUED = "queued"
-    SUBMITTING = "submitting"
-    UNSURE = "unsure"
-    SUBMITTED = "submitted"
-    PROCESSING = "processing"
-    FETCHING = "fetching"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen."""
-        return self in TERMINAL
-
-    @property
-    def shown(self) -> Shown:
-        """The word agents see."""
-        return _SHOWN[self]
-
-
-TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
-_LOOKED_AT = frozenset({Status.SUBMITTED, Status.PROCESSING})
-_SHOWN: dict[Status, Shown] = {
-    Status.QUEUED: "queued",
-    Status.SUBMITTING: "queued",
-    Status.UNSURE: "unsure",
-    Status.SUBMITTED: "submitted",
-    Status.PROCESSING: "processing",
-    Status.FETCHING: "processing",
-    Status.SUCCEEDED: "succeeded",
-    Status.FAILED: "failed",
-    Status.CANCELLED: "cancelled",
-}
-
-LEGAL: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.SUBMITTING, Status.CANCELLED, Status.FAILED}),
-    Status.SUBMITTING: frozenset(
-        {Status.QUEUED, Status.SUBMITTED, Status.PROCESSING, Status.FETCHING, Status.UNSURE, Status.FAILED}
-    ),
-    Status.UNSURE: frozenset({Status.QUEUED, Status.SUBMITTED, Status.PROCESSING, Status.FETCHING, Status.FAILED}),
-    Status.SUBMITTED: frozenset({Status.PROCESSING, Status.FETCHING, Status.FAILED}),
-    Status.PROCESSING: frozenset({Status.FETCHING, Status.FAILED}),
-    Status.FETCHING: frozenset({Status.SUCCEEDED, Status.FAILED}),
-    Status.SUCCEEDED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
+from kling_tools.model.status import LEGAL, LOOKED_AT, Status
 
 
 @dataclass(frozen=True)
@@ -282,7 +218,7 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
     match seen.status:
         case "submitted" | "processing":
             moved = _to(task, Status(seen.status), now, **known)
-            if moved is task and task.trouble and task.status in _LOOKED_AT:
+            if moved is task and task.trouble and task.status in LOOKED_AT:
                 return replace(task, trouble="", updated=now)  # the look that did not work was the trouble
             return moved
         case "failed":

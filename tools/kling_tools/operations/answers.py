@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from kling_tools.clock import iso
 from kling_tools.model.money import plain
-from kling_tools.model.tasks import Output, Shown, Status, Task
+from kling_tools.model.status import Shown
 
 if TYPE_CHECKING:
+    from kling_tools.model.tasks import Output, Task
     from kling_tools.studio import Studio
 
 
@@ -218,14 +219,14 @@ def _error(task: Task) -> ErrorFacts | None:
 
 
 def _next(task: Task, eta: int | None) -> str:
-    match task.status:
-        case Status.SUCCEEDED:
+    match task.status.shown:
+        case "succeeded":
             return f"view_video task_id={task.id} to look at it; give the person the path"
-        case Status.FAILED:
+        case "failed":
             return "change what the error names, then create it again"
-        case Status.CANCELLED:
+        case "cancelled":
             return "nothing: it was taken back before it was sent"
-        case Status.UNSURE:
+        case "unsure":
             return f"check_status task_id={task.id} wait_seconds=45; do not create it again"
         case _:
             when = f" in about {eta} s" if eta and eta > 50 else " wait_seconds=45"
