@@ -79,7 +79,6 @@ async def test_two_servers_asked_the_same_at_once_buy_one_video(tmp_path: Path) 
         )
         assert len({answer["task_id"] for answer in answers}) == 1
         assert len(await kling.tasks()) == 1
-        assert (await two.ended(answers[0]["task_id"]))["status"] == "succeeded"
 
 
 @keeps("nothing-lost")

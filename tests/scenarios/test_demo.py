@@ -14,7 +14,11 @@ from PIL import Image
 from tests.scenarios.host import ROOT, Host
 from tests.scenarios.simulated import simulating
 
+from kling_mcp.demo import Halted, environment
 from kling_sandbox import find_ffmpeg
+from kling_tools.clock import SystemClock
+from kling_tools.connect import open_accounts
+from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -92,11 +96,9 @@ async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> 
     assert abs(frame.width / frame.height - 4 / 3) < 0.02
 
 
-@pytest.mark.parametrize("pair", [False, True], ids=["API key", "access and secret key"])
-async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path, pair: bool) -> None:
+async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path) -> None:
     async with simulating(tmp_path) as kling:
-        env = kling.env_with_pair() if pair else kling.env()
-        status, said = await run("demo", "a fox", env=env, cwd=tmp_path)
+        status, said = await run("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)
         assert status == 0, said
         assert len(await kling.tasks()) == 1
 
@@ -109,11 +111,28 @@ async def test_the_demo_against_a_port_names_a_wrong_secret(tmp_path: Path) -> N
     assert "Traceback" not in said
 
 
-async def test_the_demo_never_uses_real_credentials(tmp_path: Path) -> None:
-    env = {**homes(tmp_path), "KLING_API_KEY": "a-real-key", "KLING_BASE_URL": "https://kling.invalid"}
-    status, said = await run("demo", "a fox", env=env, cwd=tmp_path)
-    assert status == 0, said
-    assert "sandbox" in said
+@pytest.mark.parametrize("base_url", ["", "https://api-singapore.klingai.com"])
+async def test_the_demo_never_uses_real_credentials(tmp_path: Path, base_url: str) -> None:
+    given = {**homes(tmp_path), "KLING_API_KEY": "a-real-key", "KLING_PROVIDER": "kling", "KLING_BASE_URL": base_url}
+    opened = open_accounts(Settings.from_env(environment(given, None)), SystemClock())
+    try:
+        assert [account.name for account in opened.accounts] == ["sandbox"]
+    finally:
+        await opened.close()
+
+
+async def test_the_demo_goes_to_no_loopback_address_that_is_not_simulated(tmp_path: Path) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        env = {"KLING_BASE_URL": f"http://127.0.0.1:{port}", "KLING_API_KEY": "a-real-key"}
+        with pytest.raises(Halted, match="no simulated Kling"):
+            await asyncio.to_thread(environment, env, None)
 
 
 async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_secret(tmp_path: Path) -> None:
