@@ -6,7 +6,6 @@ python .ci/tables.py --check   exits 1 where the README and the code differ
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
@@ -59,10 +58,12 @@ TABLES: dict[str, Callable[[], str]] = {"tools": tools, "models": models, "setti
 def filled(text: str) -> str:
     """Return the README with every generated part made anew."""
     for name, make in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name}: generated -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = pattern.subn(lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text)  # type: ignore[misc]
-        if count != 1:
-            raise SystemExit(f"README.md has {count} places for the table of {name}; it needs one.")
+        begin, end = f"<!-- {name}: generated -->\n", "<!-- end -->"
+        before, begun, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (begun and ended):
+            raise SystemExit(f"README.md has no place for the table of {name}.")
+        text = f"{before}{begin}{make()}\n{end}{after}"
     return text
 
 

@@ -198,8 +198,8 @@ class OperationServer(MCPServer[House]):
     def _unknown(self, name: str) -> str:
         if name in self._withheld:
             return f"{name} is turned off by KLING_TOOLSETS or KLING_READ_ONLY. Nothing was spent."
-        near = difflib.get_close_matches(name, self._operations, n=2, cutoff=0.5)
-        offered = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self._operations)}."
+        near = difflib.get_close_matches(name, self._operations, n=1, cutoff=0.7)
+        offered = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._operations)}."
         return f"There is no tool {quoted(name, 64)}; {offered} Nothing was spent."
 
     @asynccontextmanager

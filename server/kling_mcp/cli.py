@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from kling_sandbox import SandboxConfig
 
+#: What an interruption leaves behind, by command.
+INTERRUPTED = {
+    "demo": "Stopped. An unfinished task goes on when kling-mcp is started again.",
+    "tasks": "Stopped watching; the tasks go on.",
+    "sandbox": "The simulated Kling has stopped.",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status."""
@@ -26,7 +33,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         run: Callable[[Namespace], int | None] = args.run
         return run(args) or 0
     except KeyboardInterrupt:
+        sys.stderr.write(f"\n{INTERRUPTED.get(words[0] if words else '', 'Stopped.')}\n")
         return 130
+    except BrokenPipeError:  # whoever read our lines has seen enough
+        _drop_stdout()
+        return 141
+    except OSError as error:
+        _drop_stdout()
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"kling-mcp: {where}{error.strerror or error}\n")
+        return 1
+
+
+def _drop_stdout() -> None:
+    from kling_mcp.terminal import drop_stdout
+
+    drop_stdout()
 
 
 def serve(args: Namespace | None = None) -> int:
@@ -40,6 +62,8 @@ def serve(args: Namespace | None = None) -> int:
 
     settings = Settings.from_env()
     log_to_stderr(settings.log_level, settings.secrets)
+    if sys.stdin is not None and sys.stdin.isatty():
+        sys.stderr.write("kling-mcp waits for an MCP host on stdin; to see it work: kling-mcp demo\n")
     anyio.run(serve_stdio, build_server(settings))
     return 0
 
@@ -52,13 +76,13 @@ def parser() -> ArgumentParser:
 
     top = ArgumentParser(
         prog="kling-mcp",
-        description="Kling video over MCP. Without a command: serve MCP over stdio, which is what hosts start.",
+        description="Kling video over MCP. Without a command it serves MCP over stdio.",
         epilog=settings_table(),
         formatter_class=RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"kling-mcp {version()}")
     top.set_defaults(run=serve)
-    commands = top.add_subparsers(title="commands", metavar="")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     commands.add_parser("serve", help="serve MCP over stdio").set_defaults(run=serve)
 
     demo = commands.add_parser("demo", help="make a video without keys, as a host would, and say where it is")
@@ -77,12 +101,19 @@ def parser() -> ArgumentParser:
 
 
 def settings_table() -> str:
-    """Return the settings as `--help` shows them."""
+    """Return the settings as `--help` shows them, no wider than the window."""
+    from textwrap import wrap
+
+    from kling_mcp.terminal import columns
     from kling_tools.settings import VARIABLES
 
-    width = max(len(variable.name) for variable in VARIABLES)
-    rows = [f"  {v.name:<{width}}  {v.meaning}{f' (default: {v.default})' if v.default else ''}" for v in VARIABLES]
-    return "\n".join(["settings, from the environment:", *rows])
+    left = max(len(variable.name) for variable in VARIABLES) + 4
+    lines = ["settings, from the environment:"]
+    for v in VARIABLES:
+        words = f"{v.meaning}{f' (default: {v.default})' if v.default else ''}"
+        first, *more = wrap(words, max(24, columns() - left), break_on_hyphens=False)
+        lines += [f"  {v.name:<{left - 2}}{first}", *(" " * left + line for line in more)]
+    return "\n".join(lines)
 
 
 def _module(name: str) -> Callable[[Namespace], int | None]:
@@ -97,8 +128,8 @@ def _module(name: str) -> Callable[[Namespace], int | None]:
 
 def _sandbox_options(sandbox: ArgumentParser) -> None:
     sandbox.add_argument("--host", default="127.0.0.1")
-    sandbox.add_argument("--port", type=int, default=9009, help="0 takes a free one (default: 9009)")
-    sandbox.add_argument("--speed", type=float, default=10.0, help="times as fast as life (default: 10)")
+    sandbox.add_argument("--port", type=_port, default=9009, help="0 takes a free one (default: 9009)")
+    sandbox.add_argument("--speed", type=_speed, default=10.0, help="times as fast as life (default: 10)")
     sandbox.add_argument("--state-dir", metavar="DIR", help="keep tasks and files here (default: a new directory)")
     sandbox.add_argument("--faults", metavar="FILE", help="a JSON list of things that go wrong")
     sandbox.add_argument("--api-key", help="the key that opens it (default: a public one)")
@@ -119,11 +150,34 @@ def _sandbox(args: Namespace) -> int:
         return 2
     try:
         config = _sandbox_config(args)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        say(f"{error.filename}: {error.strerror}.")
+        return 2
+    except ValueError as error:
         say(f"{args.faults}: {error}")
         return 2
-    anyio.run(_serve_sandbox, config, args.host, args.port)
+    try:
+        anyio.run(_serve_sandbox, config, args.host, args.port)
+    except OSError as error:
+        say(f"Nothing can listen on {args.host}:{args.port}: {error.strerror}. --port 0 takes a free port.")
+        return 1
     return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ValueError
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    if not 0 < float(text) < 1e9:
+        raise ValueError
+    return float(text)
+
+
+# argparse names the type in what it says of a wrong value.
+_port.__name__, _speed.__name__ = "port", "speed"
 
 
 def _sandbox_config(args: Namespace) -> SandboxConfig:
@@ -134,6 +188,7 @@ def _sandbox_config(args: Namespace) -> SandboxConfig:
     from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, Fault, SandboxConfig, find_ffmpeg
 
     state_dir = Path(args.state_dir or tempfile.mkdtemp(prefix="kling-sandbox-"))
+    state_dir.expanduser().mkdir(parents=True, exist_ok=True)
     faults = json.loads(Path(args.faults).read_text("utf-8")) if args.faults else []
     return SandboxConfig(
         state_dir=state_dir.expanduser().absolute(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from kling_mcp.terminal import Bar, say
+from kling_mcp.terminal import Bar, say, say_prose
 from kling_tools.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def run(args: Namespace) -> int:
     import anyio
 
     image = str(Path(args.image).expanduser().absolute()) if args.image else None
+    if image and not Path(image).is_file():
+        say(f"There is no file {image}.")
+        return 1
     try:
         anyio.run(_demo, args.prompt or PROMPT, image, environment(os.environ, image))
     except Halted as halt:
-        say(f"\n{halt}")
+        say_prose(str(halt))
         return 1
     return 0
 
@@ -104,21 +107,36 @@ async def _demo(prompt: str, image: str | None, env: dict[str, str]) -> None:
 
 async def _make(client: Client, arguments: dict[str, Any]) -> None:
     info = client.server_info
-    tools = [tool.name for tool in (await client.list_tools()).tools]
-    say(f"Connected over stdio to {info.name if info else 'kling-mcp'}; its tools: {', '.join(tools)}.\n")
-    say(_text(await _call(client, "estimate_cost", tool="create_video", arguments=arguments)) + "\n")
+    tools = (await client.list_tools()).tools
+    name = f"{info.name} {info.version}" if info else "kling-mcp"
+    say_prose(f"Connected to {name} over stdio: {len(tools)} tools. This is what an agent calls and reads.")
+    _show("estimate_cost", await _call(client, "estimate_cost", tool="create_video", arguments=arguments))
     created = await _call(client, "create_video", **arguments, confirm_cost=True, again=True)
-    say(_text(created) + "\n")
+    _show("create_video", created)
     task_id = created.structured_content["task_id"] if created.structured_content else ""
+    _ask("check_status")
     task = await _follow(client, task_id)
-    say(_text(task) + "\n")
+    _read(task)
     facts = (task.structured_content or {})["tasks"][0]
     if facts["status"] != "succeeded":
         raise Halted("The demo did not end with a video; the task above says why.")
     video = Path(facts["outputs"][0]["path"])
     sheet = await _look(client, task_id, video)
-    say(f"Video: {video}")
+    say(f"\nVideo: {video}")
     say(f"Contact sheet, what the agent sees: {sheet}" if sheet else "Images are turned off (KLING_IMAGES=0).")
+
+
+def _show(tool: str, result: CallToolResult) -> None:
+    _ask(tool)
+    _read(result)
+
+
+def _ask(tool: str) -> None:
+    say(f"\n> {tool}")
+
+
+def _read(result: CallToolResult) -> None:
+    say_prose(_text(result), first="  ", rest="  ")
 
 
 async def _follow(client: Client, task_id: str) -> CallToolResult:
@@ -137,6 +155,7 @@ async def _follow(client: Client, task_id: str) -> CallToolResult:
 
 async def _look(client: Client, task_id: str, video: Path) -> Path | None:
     look = await _call(client, "view_video", task_id=task_id)
+    _show("view_video", look)
     for block in look.content:
         if block.type == "image":
             sheet = video.with_suffix(".sheet.jpg")
@@ -148,7 +167,7 @@ async def _look(client: Client, task_id: str, video: Path) -> Path | None:
 async def _call(client: Client, name: str, progress: Any = None, /, **arguments: Any) -> CallToolResult:
     result = await client.call_tool(name, arguments, progress_callback=progress)
     if result.is_error:
-        raise Halted(f"{name}: {_text(result)}")
+        raise Halted(f"\n> {name}\n{_text(result)}")
     return result
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kling_mcp.terminal import say
+from kling_mcp.terminal import say, say_prose
 from kling_tools.clock import SystemClock
 from kling_tools.connect import Opened, open_accounts
 from kling_tools.files.ffmpeg import Encoder
@@ -48,12 +48,12 @@ async def _examine() -> int:
     try:
         async for finding in findings(settings, opened):
             ill += not finding.well
-            say(f"{'ok  ' if finding.well else 'FAIL'}  {finding.what}: {finding.words}")
-            if finding.advice and not finding.well:
-                say(f"      {finding.advice}")
+            advice = f"\n{finding.advice}" if finding.advice and not finding.well else ""
+            mark = "ok    " if finding.well else "FAIL  "
+            say_prose(f"{finding.what}: {finding.words}{advice}", first=mark, rest="      ")
     finally:
         await opened.close()
-    say(f"{ill} of the checks failed." if ill else "Everything is in order.")
+    say(f"{ill} of the checks failed." if ill > 1 else "One check failed." if ill else "Everything is in order.")
     return 1 if ill else 0
 
 

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import singledispatch
+from json import dumps
 from mimetypes import guess_type
 from pathlib import PurePath
 
@@ -75,7 +76,7 @@ def links(facts: BaseModel) -> list[ResourceLink]:
 
 @tell.register
 def _task(facts: TaskFacts) -> str:
-    lines = [f"Task {facts.task_id}: {_standing(facts)}. {facts.model} on {facts.provider}, {money(facts.cost)}."]
+    lines = [f"Task {facts.task_id}: {_standing(facts)}. {facts.model} on {facts.provider}, {_bill(facts.cost)}."]
     lines += [_output(output) for output in facts.outputs]
     if facts.error:
         lines.append(f"[{facts.error.code}] {facts.error.message} {SPENT_SENTENCES[facts.error.spent]}")
@@ -98,14 +99,15 @@ def _task_links(facts: TaskFacts) -> list[ResourceLink]:
 @tell.register
 def _tasks(facts: TasksFacts) -> str:
     if not facts.tasks:
-        return "There are no such tasks."
+        return "No tasks found."
     if len(facts.tasks) == facts.total == 1:
         return tell(facts.tasks[0])
     lines = [_line(task) for task in facts.tasks]
     if facts.total > len(facts.tasks):
         lines.insert(0, f"{len(facts.tasks)} of {facts.total} tasks, newest first:")
     if running := [task.task_id for task in facts.tasks if task.status in RUNNING]:
-        lines.append(f"Next: check_status task_ids={','.join(running[:20])} wait_seconds=45.")
+        which = f"task_id={running[0]}" if len(running) == 1 else f"task_ids={dumps(running[:20])}"
+        lines.append(f"Next: check_status {which} wait_seconds=45.")
     if facts.next_cursor:
         lines.append(f"More: the same call with cursor={facts.next_cursor}.")
     return "\n".join(lines)
@@ -135,12 +137,13 @@ def _models(facts: ModelsFacts) -> str:
 
 @tell.register
 def _look(facts: LookFacts) -> str:
-    times = " ".join(f"{t:g}" for t in facts.times)
-    shown = f"Contact sheet, frames at {times} s" if facts.shows == "sheet" else f"Frame at {times} s"
+    times = ", ".join(f"{t:g}" for t in facts.times)
+    sheet = f"Contact sheet, row by row, of the frames at {times} s (at_seconds shows one larger)"
+    shown = sheet if facts.shows == "sheet" else f"Frame at {times} s"
     sound = "with sound" if facts.has_audio else "without sound"
     mark = " SIMULATED, not a Kling result." if facts.simulated else ""
     video = f"{facts.seconds:g} s, {facts.width}x{facts.height}, {facts.codec}, {sound}"
-    return f"{shown}. The video: {video}, {facts.path}.{mark}"
+    return f"{shown}. The video: {video}.{mark}\nFile: {facts.path}"
 
 
 @links.register
@@ -149,29 +152,36 @@ def _look_links(facts: LookFacts) -> list[ResourceLink]:
 
 
 def money(cost: CostFacts) -> str:
-    """Return a price as people read it, and the charge once it is known."""
+    """Return a price as people read it."""
     if cost.usd is None:
-        price = "price unknown"
-    else:
-        units = f" ({cost.units} units)" if cost.units is not None else ""
-        price = f"{'about ' if cost.basis == 'estimate' else ''}{dollars(Decimal(cost.usd))}{units}"
-    if cost.charged_usd is not None and cost.charged_usd != cost.usd:
-        price += f", charged {dollars(Decimal(cost.charged_usd))}"
-    return price
+        return "price unknown"
+    units = f" ({cost.units} units)" if cost.units is not None else ""
+    return f"{'about ' if cost.basis == 'estimate' else ''}{dollars(Decimal(cost.usd))}{units}"
+
+
+def _bill(cost: CostFacts) -> str:
+    """Return what a task will cost, or what it did cost once that is known."""
+    price = money(cost) if cost.usd is None else f"price {money(cost)}"
+    if cost.charged_usd is None:
+        return price
+    charged = f"charged {dollars(Decimal(cost.charged_usd))}"
+    return charged if cost.charged_usd == cost.usd else f"{price}, {charged}"
 
 
 def _standing(task: TaskFacts) -> str:
-    label = f" {quoted(task.label, PROMPT_SHOWN)}" if task.label else ""
-    return f"{task.status}{', SIMULATED' if task.simulated else ''}{label}"
+    known = " (the connection broke; whether Kling took it is being looked up)" if task.status == "unsure" else ""
+    mark = ", SIMULATED (no real money, not Kling's)" if task.simulated else ""
+    label = f", label {quoted(task.label, PROMPT_SHOWN)}" if task.label else ""
+    return f"{task.status}{known}{mark}{label}"
 
 
 def _line(task: TaskFacts) -> str:
     what = quoted(task.label or task.prompt, PROMPT_SHOWN)
-    mark = " SIMULATED" if task.simulated else ""
+    mark = ", SIMULATED" if task.simulated else ""
     when = task.created[:16].replace("T", " ")
-    head = f"{task.task_id} {task.status}{mark} {when} {task.model} {money(task.cost)} {what}"
+    head = f"{task.task_id}: {task.status}{mark}, {when}, {task.model}, {_bill(task.cost)}, {what}"
     if paths := [output.path for output in task.outputs if output.path]:
-        return f"{head} {' '.join(paths)}"
+        return f"{head}, file {' and '.join(paths)}"
     if task.error:
         return f"{head} [{task.error.code}] {quoted(task.error.message, 120)} {SPENT_SENTENCES[task.error.spent]}"
     return head
@@ -203,9 +213,9 @@ def _model(model: ModelFacts) -> str:
     parts: Iterable[str] = (
         f"from {ways}",
         f"{model.seconds} s",
-        " ".join(model.resolutions),
-        f"last_image at {' '.join(model.last_image)}" if model.last_image else "no last_image",
-        f"sound {model.audio}",
+        "/".join(model.resolutions),
+        f"last_image at {'/'.join(model.last_image)}" if model.last_image else "no last_image",
+        "no sound" if model.audio == "none" else f"sound {model.audio}",
         ", ".join(f"{dollars(Decimal(usd))}/s {what}" for what, usd in model.usd_per_second.items()),
         f"needs {model.needs}" if model.needs else "",
     )

@@ -16,6 +16,8 @@ import anyio
 # The public `read_resource` is annotated with this class, but it is not exported.
 from mcp.server.lowlevel.helper_types import ReadResourceContents as ResourceContents
 
+log = logging.getLogger(__name__)
+
 __all__ = ["ResourceContents", "serve_stdio"]
 
 #: How long a studio may take to close after a signal. The journal does not need it; a download in flight likes it.
@@ -43,7 +45,10 @@ async def serve_stdio(server: Served) -> None:
         serving = anyio.CancelScope()
         watch.start_soon(_leave_on_signal, server, serving)
         with serving:
-            await server.run_stdio_async()
+            try:
+                await server.run_stdio_async()
+            except* OSError:  # the host closed its end; there is nobody left to tell
+                log.info("the host does not read any more")
         watch.cancel_scope.cancel()
 
 

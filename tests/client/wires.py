@@ -31,6 +31,10 @@ class ToldClock:
         """Return the told time."""
         return self.time
 
+    def monotonic(self) -> float:
+        """Return the told time."""
+        return self.time
+
     async def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
         self.time += seconds

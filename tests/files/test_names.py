@@ -5,38 +5,17 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.providers.values import PLAN
 
 from kling_tools.files.names import MAX_BYTES, file_name, plain_name
 from kling_tools.model.errors import StorageUnavailable
-from kling_tools.model.media import ImageLimits
-from kling_tools.model.money import Price
-from kling_tools.model.plan import Plan, Route
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 
-PLAN = Plan(
-    tool="create_video",
-    effect="text-to-video",
-    route=Route("kling", "standard"),
-    model="kling-v3",
-    wire_model="kling-v3",
-    prompt="Paper boat, in the rain",
-    seconds=5,
-    resolution="720p",
-    aspect_ratio="16:9",
-    audio="off",
-    multi_shot=None,
-    image=None,
-    last_image=None,
-    image_limits=ImageLimits(max_bytes=1, min_side=1, max_ratio=1),
-    price=Price.exact(Decimal(1)),
-    typical_seconds=60,
-)
 NOON = datetime(2026, 11, 22, 12).timestamp()
 TASK = Task(id="k7f3abcdefgh0", plan=PLAN, status=Status.FETCHING, created=NOON, updated=NOON)
 

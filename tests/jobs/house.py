@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 from tests.providers.values import PLAN
@@ -29,7 +29,8 @@ from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.orders import Orders, fingerprint
-from kling_tools.jobs.store import Store
+from kling_tools.jobs.store import Connection, Store
+from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.media import TASK_ID
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order, Route
@@ -51,17 +52,28 @@ BOUND = 20.0
 NO_FILES = Fault(on="file", status=503, times=1000)
 
 Message = MutableMapping[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
 class HandClock:
-    """Time that stands still until it is moved; a sleep moves it."""
+    """Time that stands still until it is moved; a sleep moves it. `step` moves what it shows, and no time passes."""
 
     time: float = START
+    stepped: float = 0.0
 
     def now(self) -> float:
         """Return the time it was set to."""
         return self.time
+
+    def monotonic(self) -> float:
+        """Return what has really passed."""
+        return self.time - self.stepped
+
+    def step(self, seconds: float) -> None:
+        """Be set to another time, by a person or by NTP, or wake from a sleep."""
+        self.time += seconds
+        self.stepped += seconds
 
     async def sleep(self, seconds: float) -> None:
         """Let the time pass at once."""
@@ -81,6 +93,24 @@ class Plug:
         if self.pulled:
             raise httpx2.ConnectError("no route to host")
         await self.app(scope, receive, send)
+
+
+class Disk(Store):
+    """The journal's disk. `full` names the writes it refuses, counted from the next one on."""
+
+    full: frozenset[int] = frozenset()
+    writes: int = 0
+
+    def refuse(self, *writes: int) -> None:
+        """Refuse these of the writes to come, counted from 1."""
+        self.full, self.writes = frozenset(writes), 0
+
+    async def do(self, work: Callable[[Connection], T]) -> T:
+        """Write, or not."""
+        self.writes += 1
+        if self.writes in self.full:
+            raise StorageUnavailable("The disk is full.")
+        return await super().do(work)
 
 
 def a_task(task_id: str | None = None, *, now: float = START, price: Price | None = None, **changes: Any) -> Task:
@@ -110,13 +140,15 @@ class House:
 
     def enter(self, address: str) -> None:
         """Be a new process on this disk; another address is a real socket."""
-        self.store = Store(self.folder / "journal.sqlite3")
+        self.store = Disk(self.folder / "journal.sqlite3")
         self.journal = Journal(self.store, self.clock)
         connection = sandbox_connection(API_KEY, address)
         transport = in_process(lambda: self.kling) if address == ADDRESS else None
         self.client = Client(connection, self.clock, transport)
         self.orders = Orders(self.journal, Inputs((self.folder,)))
-        self.account = Account("sandbox", connection, self.client, self.slots, 1.0, self.journal, self.orders)
+        self.account = Account(
+            "sandbox", connection, self.client, self.slots, 1.0, self.journal, self.orders, "one key"
+        )
         self.outputs = Outputs(self.folder / "videos")
         self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.folder)
 
@@ -160,6 +192,11 @@ class House:
         self.clock.time += after
         await self.engine.beat(self.account)
         await self.rest()
+
+    async def quarantine(self) -> None:
+        """Watch a doubt for as long as it takes."""
+        for _ in range(14):
+            await self.beat(10)
 
     async def rest(self) -> None:
         """Wait for the work under way."""

@@ -12,7 +12,8 @@ from tests.promises import keeps
 
 from kling_sandbox import Fault, serve
 from kling_tools.files.mp4 import read_facts
-from kling_tools.jobs.submit import PATIENCE_SECONDS, QUARANTINE_SECONDS
+from kling_tools.jobs.submit import PATIENCE_SECONDS
+from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Claimed
 
@@ -156,7 +157,7 @@ async def test_a_wire_that_breaks_after_sending_leaves_exactly_one_task(
         if taken:
             assert (await house.task(task.id)).status in {Status.SUBMITTED, Status.PROCESSING}
         else:
-            for _ in range(11):  # up to the end of the quarantine
+            for _ in range(12):  # up to the end of the quarantine
                 await house.beat(10)
                 assert len(await house.calls("create")) == 1
             await house.beat(10)
@@ -185,7 +186,7 @@ async def test_a_task_that_shows_only_after_the_quarantine_is_adopted_when_it_is
     unseen = Fault(on="query", status=200, body='{"code":0,"data":[]}', times=1000)
     async with a_house(tmp_path, Fault(on="create", reset="after"), unseen, NO_FILES) as house:
         task = await house.buy()
-        await house.beat(QUARANTINE_SECONDS + 1)
+        await house.quarantine()
         assert (await house.task(task.id)).status is Status.QUEUED
         await house.beat(1)
         assert (await house.task(task.id)).status is Status.UNSURE, "the provider says it exists and does not show it"

@@ -173,14 +173,46 @@ async def test_the_same_request_within_ten_minutes_is_the_first_task(tmp_path: P
     async with a_journal(tmp_path, clock) as journal:
         first = a_task(fingerprint="same")
         await journal.enqueue(first, RICH, again=False)
-        await journal.apply(first.id, Claimed())
+        for event in (Claimed(), seen(first, "submitted")):
+            await journal.apply(first.id, event)
         clock.time += SAME_REQUEST_SECONDS - 1
         repeated = await journal.enqueue(a_task(now=clock.time, fingerprint="same"), RICH, again=False)
         assert repeated.repeated
-        assert (repeated.task.id, repeated.task.status) == (first.id, Status.SUBMITTING)
+        assert (repeated.task.id, repeated.task.status) == (first.id, Status.SUBMITTED)
         clock.time += 1
         assert not (await journal.enqueue(a_task(now=clock.time, fingerprint="same"), RICH, again=False)).repeated
         assert rows(tmp_path, "ledger") == 2
+
+
+@keeps("nothing-twice")
+@pytest.mark.parametrize("events", [(), (Claimed(),), (Claimed(), Doubted("cut"))], ids=["queued", "sending", "unsure"])
+async def test_a_task_that_may_not_have_got_in_stands_for_its_request_whatever_the_clock_says(
+    tmp_path: Path, events: tuple[Event, ...]
+) -> None:
+    clock = HandClock()
+    async with a_journal(tmp_path, clock) as journal:
+        first = await after(journal, a_task(fingerprint="same"), *events)
+        clock.step(3 * 3600)
+        again = a_task(now=clock.now(), fingerprint="same")
+        assert (await journal.enqueue(again, RICH, again=False)).task.id == first.id
+
+
+@keeps("nothing-twice")
+async def test_what_was_concluded_from_one_attempt_does_not_hit_the_next(tmp_path: Path) -> None:
+    async with a_journal(tmp_path) as journal:
+        first = await after(journal, a_task(), Claimed())
+        second = await after_more(journal, first, PutBack("no connection", 0), Claimed())
+        for late in (PutBack("busy", 1), Doubted("cut"), FREE_FAILURE):
+            assert await journal.apply(first.id, late, standing=first) == second
+        shown = await journal.apply(first.id, seen(first, "submitted"), standing=first)
+        assert shown.status is Status.SUBMITTED, "what the provider shows is true in any case"
+
+
+async def after_more(journal: Journal, task: Task, *events: Event) -> Task:
+    """Let more happen to a task."""
+    for event in events:
+        task = await journal.apply(task.id, event)
+    return task
 
 
 async def test_a_repeated_request_is_answered_also_when_the_budget_is_used_up(tmp_path: Path) -> None:
@@ -288,6 +320,22 @@ async def test_a_claim_takes_a_slot_of_its_account_and_model_only(tmp_path: Path
         assert await journal.claim(foreign.id, 1)
         await journal.apply(running.id, seen(running, "succeeded"))
         assert await journal.claim(waiting.id, 2)
+
+
+async def test_the_last_slot_is_for_the_task_that_has_waited_longest(tmp_path: Path) -> None:
+    async with a_journal(tmp_path) as journal:
+        old, new = [await after(journal, a_task(now=1_795_000_000.0 + n)) for n in range(2)]
+        assert await journal.claim(new.id, 1) is None
+        assert await journal.claim(new.id, 2)
+        assert await journal.claim(old.id, 2)
+
+
+async def test_a_delay_from_before_the_clock_was_set_back_is_over(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with a_journal(tmp_path, clock) as journal:
+        task = await after(journal, a_task(), Claimed(), PutBack("no slot", 8))
+        clock.step(-3600)
+        assert await journal.claim(task.id, 5)
 
 
 async def test_a_task_is_not_claimed_before_its_time_nor_when_it_is_gone(tmp_path: Path) -> None:

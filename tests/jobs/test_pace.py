@@ -38,6 +38,13 @@ def test_a_look_is_never_late_by_more_than_the_ceiling_nor_early(times: list[flo
         assert due <= max(START + max([SHORTEST_LOOK, *times]), looked + LONGEST_LOOK)
 
 
+def test_a_clock_that_was_set_back_does_not_stop_the_looks() -> None:
+    now = START - 3600
+    assert next_look(TASK, (), START + 10, 1.0, now) == now
+    assert next_look(TASK, (), now, 1.0, now) == now + LONGEST_LOOK
+    assert next_look(TASK, (), START + 3600, 1.0, START + 10) == START + SHORTEST_LOOK
+
+
 def test_what_is_left_is_the_median_less_what_has_passed_and_never_nothing() -> None:
     assert seconds_left(TASK, (50, 60, 100), 1.0, START + 10) == 50
     assert seconds_left(TASK, (50, 60, 100), 1.0, START + 500) == 3

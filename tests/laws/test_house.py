@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ LONGEST_SLEEP = 0.05
 HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp")
 #: Files of operations/ that are not a tool.
 FURNITURE = {"__init__", "all", "answers", "capabilities", "operation"}
+#: Names that say nothing about what is inside.
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service"}
 #: Who may look at the environment, and then only when asked: the settings, a child process's own, a child server's own.
 READERS = {"tools/kling_tools/settings.py", "tools/kling_tools/files/ffmpeg.py", "server/kling_mcp/demo.py"}
 
@@ -73,6 +76,17 @@ def test_nine_functions_of_ten_fit_on_a_screen() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = [path for path, tree in modules("server", "tools", "tests") if not ast.get_docstring(tree)]
     assert silent == []
+
+
+def test_names_say_what_is_inside() -> None:
+    named = [(path, word) for path, _ in modules("server", "tools", "tests") for word in re.split(r"[/_.]", path)]
+    named += [
+        (f"{path}:{node.lineno}", re.sub(r".*[a-z](?=[A-Z])", "", node.name).lower())
+        for path, tree in modules("server", "tools")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert [place for place, word in named if word in EMPTY_NAMES] == []
 
 
 def test_nothing_prints_because_stdout_is_the_protocol() -> None:

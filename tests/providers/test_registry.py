@@ -21,7 +21,7 @@ def test_an_api_key_wins_over_a_pair_and_opens_the_current_api() -> None:
     assert connection.base_url == REGIONS["global"]
 
 
-def test_a_pair_alone_opens_the_first_api() -> None:
+def test_a_pair_alone_opens_the_legacy_api() -> None:
     connection = connected(access_key="ak", secret_key="sk", region="china")
     assert connection.dialect.standard == "legacy"
     assert connection.base_url == REGIONS["china"]

@@ -58,7 +58,7 @@ def test_a_model_that_always_has_sound_gets_neither_audio_nor_shots() -> None:
 
 
 def test_a_model_without_sound_gets_no_audio_field() -> None:
-    call = DIALECT.create(an_order(wire_model="kling-2.5-turbo", audio="off", multi_shot=None))
+    call = DIALECT.create(an_order(wire_model="kling-2.5-turbo", audio="none", multi_shot=None))
     assert "audio" not in body_of(call)["settings"]
 
 

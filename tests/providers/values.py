@@ -1,4 +1,4 @@
-"""Orders, recorded answers and calls that the tests of providers/ and client/ share."""
+"""A plan, orders and recorded answers, for every test that needs one and does not care which."""
 
 from __future__ import annotations
 

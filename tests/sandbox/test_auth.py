@@ -1,4 +1,4 @@
-"""Who may call what (fact sheet 1.2, 1.3)."""
+"""Who may call what (kling-official 1.2, 1.3)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""The legacy standard end to end (fact sheet 2.4, 2.5, 4)."""
+"""The legacy standard end to end (kling-official 2.4, 2.5, 4)."""
 
 from __future__ import annotations
 
 import pytest
-
-from .conftest import House, base64_of, jpeg
+from tests.sandbox.conftest import House, base64_of, jpeg
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""A task's states, slots, ids and memory (fact sheet 2.6, 9.2, 12)."""
+"""A task's states, slots, ids and memory (kling-official 2.6, 9.2, 12)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sandbox.conftest import House
 
 from kling_sandbox import Fault
 from kling_sandbox.order import T2V, Order
 from kling_sandbox.tasks import LIFETIME_MS, Task, at, begin
-
-from .conftest import House
 
 ORDER = {"submitted": 0, "processing": 1, "succeeded": 2, "failed": 2}
 

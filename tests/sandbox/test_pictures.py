@@ -1,4 +1,4 @@
-"""Images that are sent in (fact sheet 3.1, 11)."""
+"""Images that are sent in (kling-official 3.1, 11)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-
-from .conftest import House, base64_of, jpeg
+from tests.sandbox.conftest import House, base64_of, jpeg
 
 pytestmark = pytest.mark.anyio
 

@@ -1,12 +1,11 @@
-"""What is refused, row by row (fact sheet 3.1, 3.2, 4.2, 4.3), and that a refusal buys nothing."""
+"""What is refused, row by row (kling-official 3.1, 3.2, 4.2, 4.3), and that a refusal buys nothing."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-
-from .conftest import base64_of, jpeg
+from tests.sandbox.conftest import base64_of, jpeg
 
 pytestmark = pytest.mark.anyio
 

@@ -1,10 +1,9 @@
-"""The new standard end to end (fact sheet 2.2, 2.3, 3)."""
+"""The new standard end to end (kling-official 2.2, 2.3, 3)."""
 
 from __future__ import annotations
 
 import pytest
-
-from .conftest import House, base64_of, jpeg
+from tests.sandbox.conftest import House, base64_of, jpeg
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageStat
-
-from .conftest import Clock, House, base64_of, jpeg
+from tests.sandbox.conftest import Clock, House, base64_of, jpeg
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -28,13 +28,14 @@ class Host:
         self._reading = [asyncio.create_task(self._read()), asyncio.create_task(self._read_log())]
 
     @classmethod
-    async def start(cls, env: Mapping[str, str], cwd: Path | None = None) -> Self:
-        """Start `kling-mcp` and shake hands."""
+    async def start(
+        cls, env: Mapping[str, str], cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
+    ) -> Self:
+        """Start `kling-mcp`, or another program that serves it, and shake hands."""
         paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "kling_mcp",
+            *program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

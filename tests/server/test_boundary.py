@@ -168,8 +168,8 @@ async def test_a_session_cut_off_lets_the_studio_finish_its_writes(era: Era, tmp
 async def test_progress_reaches_the_client_and_only_rises(era: Era, tmp_path: Path) -> None:
     seen: list[tuple[float, float | None, str | None]] = []
 
-    async def hear(done: float, total: float | None, message: str | None) -> None:
-        seen.append((done, total, message))
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        seen.append((progress, total, message))
 
     server = serving(ActingStudio(settings_in(tmp_path), journal=[a_task()]))
     async with session(server, era) as client:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from tests.server.acting import (
 
 from kling_tools.model.requests import Request
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Failure
+from kling_tools.model.tasks import Charge, Failure
 from kling_tools.operations.operation import Answer, Report
 from kling_tools.studio import Studio
 
@@ -43,9 +45,11 @@ async def test_a_running_task_is_told_with_its_price_and_the_next_step(era: Era,
     async with session(serving(studio), era) as client:
         result = await client.call_tool("create_video", {"prompt": "a fox in snow"})
     text = text_of(result)
-    assert text.startswith(f"Task {TASK_ID}: processing, SIMULATED. kling-3.0 on sandbox, $")
+    assert text.startswith(f"Task {TASK_ID}: processing, SIMULATED (no real money, not Kling's). kling-3.0 on")
+    assert "price $0.42" in text
+    assert "about 40 s left" in text
     assert f"Next: check_status task_id={TASK_ID}" in text
-    assert len(text) <= 320  # about 80 tokens
+    assert len(text) <= 360  # about 90 tokens
     assert result.structured_content["task_id"] == TASK_ID
     assert result.structured_content["simulated"] is True
     assert [link.uri for link in links_of(result)] == [f"kling://tasks/{TASK_ID}"]
@@ -152,3 +156,41 @@ async def test_facts_nobody_worded_yet_still_reach_the_agent(era: Era, tmp_path:
         result = await client.call_tool("try_it", {})
     assert text_of(result) == '{"word":"hello"}'
     assert result.structured_content == {"word": "hello"}
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_the_next_step_of_a_list_is_a_call_that_is_taken(era: Era, tmp_path: Path) -> None:
+    studio = ActingStudio(settings_in(tmp_path), journal=[a_task(), a_task("k0000000000aa")])
+    async with session(serving(studio), era) as client:
+        text = text_of(await client.call_tool("list_tasks", {}))
+        ids = json.loads(text.partition("task_ids=")[2].partition(" wait_seconds")[0])
+        again = await client.call_tool("check_status", {"task_ids": ids})
+        one = text_of(await client.call_tool("list_tasks", {"limit": 1}))
+    assert [task["task_id"] for task in again.structured_content["tasks"]] == [TASK_ID, "k0000000000aa"]
+    assert f"check_status task_id={TASK_ID} wait_seconds" in one
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_a_charge_is_told_once_it_is_known_and_never_beside_nothing_was_spent(era: Era, tmp_path: Path) -> None:
+    paid = a_task(status=Status.SUCCEEDED, charge=Charge(usd=Decimal("0.42")))
+    failed = a_task(
+        "k0000000000aa", Status.FAILED, failure=Failure(code="moderated", message="Blocked.", spent="no", advice="")
+    )
+    async with session(serving(ActingStudio(settings_in(tmp_path), journal=[paid, failed])), era) as client:
+        texts = [text_of(await client.call_tool("check_status", {"task_id": i})) for i in (paid.id, failed.id)]
+    assert "charged $0.42." in texts[0]
+    assert "price" not in texts[0]
+    assert "Nothing was spent." in texts[1]
+    assert "charged" not in texts[1]
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_an_unsure_task_is_explained(era: Era, tmp_path: Path) -> None:
+    studio = ActingStudio(settings_in(tmp_path), journal=[a_task(status=Status.UNSURE)])
+    async with session(serving(studio), era) as client:
+        text = text_of(await client.call_tool("check_status", {"task_id": TASK_ID}))
+    assert "whether Kling took it is being looked up" in text
+    assert "do not create it again" in text

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def test_a_host_is_greeted_and_every_line_is_protocol(tmp_path: Path) -> None:
         assert "estimate_cost" in hello["instructions"]
         assert len(server.ask("tools/list")["result"]["tools"]) == 6
         listed = server.ask("tools/call", name="list_tasks", arguments={})["result"]
-        assert listed["content"][0]["text"] == "There are no such tasks."
+        assert listed["content"][0]["text"] == "No tasks found."
         assert server.process.stdin is not None
         server.process.stdin.close()
         assert server.rest() == (0, "")
@@ -131,4 +131,20 @@ def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(number: int, u
             server.ask("tools/call", name="list_tasks", arguments={})
         server.process.send_signal(number)
         assert server.rest() == (0, "")
+        assert "Traceback" not in server.errors.read_text()
+
+
+def test_a_host_that_stops_reading_is_no_fault_of_ours(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        server.greet()
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+        with suppress(BrokenPipeError):
+            for _ in range(100):
+                server.tell("notifications/initialized")
+                server._send({"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": {}})
+        with suppress(BrokenPipeError):
+            assert server.process.stdin is not None
+            server.process.stdin.close()
+        assert server.process.wait(PATIENCE) == 0
         assert "Traceback" not in server.errors.read_text()

@@ -32,6 +32,10 @@ class FastClock:
         """Return the fast time."""
         return self.start + (time.time() - self.start) * FAST
 
+    def monotonic(self) -> float:
+        """Return the fast time since some start."""
+        return time.monotonic() * FAST
+
     async def sleep(self, seconds: float) -> None:
         """Wait a fraction of it."""
         await asyncio.sleep(seconds / FAST)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .config import ACCESS_KEY, API_KEY, SECRET_KEY, SandboxConfig
-from .faults import Fault
+from kling_sandbox.config import ACCESS_KEY, API_KEY, SECRET_KEY, SandboxConfig
+from kling_sandbox.faults import Fault
 
 if TYPE_CHECKING:
-    from .app import create_app
-    from .render import find_ffmpeg
-    from .serving import serve
+    from kling_sandbox.app import create_app
+    from kling_sandbox.render import find_ffmpeg
+    from kling_sandbox.serving import serve
 
 __all__ = ["ACCESS_KEY", "API_KEY", "SECRET_KEY", "Fault", "SandboxConfig", "create_app", "find_ffmpeg", "serve"]
 
@@ -23,15 +23,15 @@ __all__ = ["ACCESS_KEY", "API_KEY", "SECRET_KEY", "Fault", "SandboxConfig", "cre
 def __getattr__(name: str) -> Any:
     """Load what is heavy when it is first asked for."""
     if name == "create_app":
-        from .app import create_app
+        from kling_sandbox.app import create_app
 
         return create_app
     if name == "serve":
-        from .serving import serve
+        from kling_sandbox.serving import serve
 
         return serve
     if name == "find_ffmpeg":
-        from .render import find_ffmpeg
+        from kling_sandbox.render import find_ffmpeg
 
         return find_ffmpeg
     raise AttributeError(name)

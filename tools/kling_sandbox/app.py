@@ -12,13 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from . import auth, control, fields, legacy, listing, standard
-from .config import SandboxConfig
-from .desk import Desk
-from .envelope import Refusal, failure, invalid, success
-from .files import FileRoom
-from .gate import Gate
-from .tasks import Task
+from kling_sandbox import auth, control, fields, legacy, listing, standard
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.desk import Desk
+from kling_sandbox.envelope import Refusal, failure, invalid, success
+from kling_sandbox.files import FileRoom
+from kling_sandbox.gate import Gate
+from kling_sandbox.tasks import Task
 
 PACK_UNITS = 10_000
 
@@ -108,7 +108,7 @@ class Sandbox(Starlette):
         return success([self._legacy_item(request, task) for task in found])
 
     async def costs(self, request: Request) -> Response:
-        """GET /account/costs: one pack, less what succeeded tasks took, in the double envelope (fact sheet 7)."""
+        """GET /account/costs: one pack, less what succeeded tasks took, in the double envelope (kling-official 7)."""
         self._admit(request, new_standard=False)
         query = request.query_params
         start = fields.moment(query.get("start_time"), "start_time", -1)

@@ -1,7 +1,7 @@
 """Who is calling: a static API key opens everything, a JWT of AK/SK only the legacy and account paths.
 
-Fact sheet 1.2 and 1.3. The token is checked with the standard library on purpose: the client mints it with PyJWT, and
-the two shall agree. `exp` and `nbf` are read against the sandbox's own clock.
+The rules are kling-official 1.2 and 1.3. The token is checked with the standard library on purpose: the client mints it
+with PyJWT, and the two shall agree. `exp` and `nbf` are read against the sandbox's own clock.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .config import SandboxConfig
-from .envelope import Refusal
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.envelope import Refusal
 
 # The live service words its two 1002s differently, and neither tells the cause.
 NEW_STANDARD_TEXT = "AK/SK authentication is not supported for this API, please create an API key in the console"
@@ -58,7 +58,7 @@ def _check_token(token: str, access_keys: Mapping[str, str], now: float) -> None
     secret = access_keys.get(str(claims.get("iss")))
     if header.get("alg") != "HS256" or secret is None:
         raise Refusal(1002, "Authorization is invalid: unknown access key")
-    # The secret signs as it is; it is not base64 (fact sheet 1.3).
+    # The secret signs as it is; it is not base64 (kling-official 1.3).
     wanted = hmac.new(secret.encode(), f"{head}.{body}".encode(), hashlib.sha256).digest()
     if not hmac.compare_digest(wanted, _bytes(signature)):
         raise Refusal(1002, "Authorization is invalid: signature verification failed")

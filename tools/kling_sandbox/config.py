@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .faults import Fault
+from kling_sandbox.faults import Fault
 
 API_KEY = "api-key-kling-sandbox"
 ACCESS_KEY = "sandbox-access"
@@ -19,7 +19,7 @@ class SandboxConfig:
     """Say where the sandbox keeps its tasks, how fast its time runs and which keys open it.
 
     `state_dir` survives restarts and may be shared by processes. At `speed` 10 a task of 50 s takes 5 s. `concurrency`
-    is counted per model version (fact sheet 9.2). `ffmpeg` is the encoder's path; empty means there is none.
+    is counted per model version (kling-official 9.2). `ffmpeg` is the encoder's path; empty means there is none.
     """
 
     state_dir: Path

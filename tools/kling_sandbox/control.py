@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .desk import Desk
-from .faults import Fault
-from .gate import Gate
-from .tasks import Task
+from kling_sandbox.desk import Desk
+from kling_sandbox.faults import Fault
+from kling_sandbox.gate import Gate
+from kling_sandbox.tasks import Task
 
 
 def routes(gate: Gate, desk: Desk) -> list[Route]:

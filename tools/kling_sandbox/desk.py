@@ -9,13 +9,13 @@ import dataclasses
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from . import prices, rules, tasks
-from .config import SandboxConfig
-from .envelope import invalid
-from .order import Order
-from .pictures import MOST_PIXELS, TOO_MANY_PIXELS, Pictures
-from .store import Store
-from .tasks import Moment, Task
+from kling_sandbox import prices, rules, tasks
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.envelope import invalid
+from kling_sandbox.order import Order
+from kling_sandbox.pictures import MOST_PIXELS, TOO_MANY_PIXELS, Pictures
+from kling_sandbox.store import Store
+from kling_sandbox.tasks import Moment, Task
 
 
 class Desk:

@@ -1,9 +1,8 @@
-"""The envelope every answer wears, and the error codes that go in it (fact sheet 2.1, 9.1)."""
+"""The envelope every answer wears, and the error codes that go in it (kling-official 2.1, 9.1)."""
 
 from __future__ import annotations
 
 import secrets
-import time
 from typing import Any, Final
 
 from starlette.responses import JSONResponse
@@ -55,7 +54,7 @@ def request_id() -> str:
 
 
 def success(data: Any) -> JSONResponse:
-    """Answer code 0. A failed task comes this way too: only its status tells (fact sheet 9.1)."""
+    """Answer code 0. A failed task comes this way too: only its status tells (kling-official 9.1)."""
     return JSONResponse({"code": 0, "message": "SUCCEED", "request_id": request_id(), "data": data})
 
 
@@ -63,12 +62,3 @@ def failure(code: int, message: str, status: int | None = None) -> JSONResponse:
     """Answer an error. `data` is absent, as the real API leaves it for 1303."""
     body = {"code": code, "message": message, "request_id": request_id()}
     return JSONResponse(body, status_code=status or STATUS.get(code, 500))
-
-
-def http_date(now: float) -> str:
-    """Format a moment as an HTTP date."""
-    days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    t = time.gmtime(now)
-    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
-    return f"{days[t.tm_wday]}, {t.tm_mday:02} {months[t.tm_mon - 1]} {t.tm_year:04} {clock} GMT"

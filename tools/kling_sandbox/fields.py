@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .envelope import invalid
+from kling_sandbox.envelope import invalid
 
 Body = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ def choice(body: Body, name: str, allowed: tuple[str, ...], default: str) -> str
 
 
 def integer(body: Body, name: str, default: int) -> int:
-    """Read an integer; the new standard takes no string here (fact sheet 3.1)."""
+    """Read an integer; the new standard takes no string here (kling-official 3.1)."""
     value = body.get(name)
     if value is None:
         return default
@@ -44,7 +44,7 @@ def integer(body: Body, name: str, default: int) -> int:
 
 
 def integer_text(body: Body, name: str, default: str) -> int:
-    """Read an integer in a string; the legacy standard takes no number here (fact sheet 4.2)."""
+    """Read an integer in a string; the legacy standard takes no number here (kling-official 4.2)."""
     value = text(body, name, default)
     if not (value.isascii() and value.isdigit()) or len(value) > 4:
         raise invalid(f"{name} value '{value[:40]}' is invalid")
@@ -90,7 +90,7 @@ def page(query: Mapping[str, str], name: str, default: int, most: int) -> int:
 
 
 def moment(value: object, name: str, default: int) -> int:
-    """Read milliseconds, given as number or string: both are accepted (fact sheet 2.3)."""
+    """Read milliseconds, given as number or string: both are accepted (kling-official 2.3)."""
     if value is None:
         return default
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 18:

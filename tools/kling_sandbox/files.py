@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
-from .desk import Desk
-from .render import EncoderMissing, Renderer, RenderFailed
-from .tasks import Task
+from kling_sandbox.desk import Desk
+from kling_sandbox.render import EncoderMissing, Renderer, RenderFailed
+from kling_sandbox.tasks import Task
 
 
 class FileRoom:

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,10 +20,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import auth
-from .config import SandboxConfig
-from .envelope import STATUS, failure, http_date
-from .faults import Fault, FaultBook, call_kind
+from kling_sandbox import auth
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.envelope import STATUS, failure
+from kling_sandbox.faults import Fault, FaultBook, call_kind
 
 LOG_LENGTH = 1000
 TEXT_SHOWN = 200
@@ -123,7 +124,7 @@ class Gate:
                 call.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-kling-sandbox"] = "simulated"
-                headers["date"] = http_date(self._config.clock())
+                headers["date"] = formatdate(self._config.clock(), usegmt=True)
             await send(message)
 
         return stamped

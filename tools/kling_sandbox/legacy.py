@@ -1,17 +1,17 @@
-"""The legacy standard: /v1 paths, a flat body with model_name, `succeed` without -ed (fact sheet 2.4, 2.5, 4.2, 4.3).
+"""The legacy standard: /v1 paths, a flat body with model_name, `succeed` without -ed.
 
-Pure translation both ways; the desk does the work.
+Pure translation both ways (kling-official 2.4, 2.5, 4.2, 4.3); the desk does the work.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import fields, rules
-from .envelope import invalid
-from .fields import Body
-from .order import I2V, T2V, Order, Shot
-from .tasks import Moment, Task
+from kling_sandbox import fields, rules
+from kling_sandbox.envelope import invalid
+from kling_sandbox.fields import Body
+from kling_sandbox.order import I2V, T2V, Order, Shot
+from kling_sandbox.tasks import Moment, Task
 
 # Path segment under /v1/videos to product.
 PRODUCTS = {"text2video": T2V, "image2video": I2V}
@@ -50,7 +50,7 @@ def read_order(product: str, body: Body) -> Order:
 
 
 def created(task: Task) -> dict[str, Any]:
-    """Show a task as the create call answers it (fact sheet 2.4)."""
+    """Show a task as the create call answers it (kling-official 2.4)."""
     return {
         "task_id": task.id,
         "task_status": "submitted",
@@ -88,7 +88,7 @@ def _info(task: Task) -> dict[str, str]:
 
 
 def _model(name: str) -> rules.Model:
-    # Left out means the old default, which is dead; the ancient field `model` is not read at all (fact sheet 4.1).
+    # Left out means the old default, which is dead; the ancient field `model` is not read at all (kling-official 4.1).
     name = name or DEAD_DEFAULT
     if name in rules.RETIRED:
         # The live message is known, its code was not recorded: 1201, as for any other wrong value.

@@ -1,4 +1,4 @@
-"""POST /tasks: the list of the new standard, with filters, a span of time and a cursor (fact sheet 2.3)."""
+"""POST /tasks: the list of the new standard, with filters, a span of time and a cursor (kling-official 2.3)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from . import fields
-from .envelope import invalid
-from .fields import Body
-from .tasks import LIFETIME_MS, Task
+from kling_sandbox import fields
+from kling_sandbox.envelope import invalid
+from kling_sandbox.fields import Body
+from kling_sandbox.tasks import LIFETIME_MS, Task
 
 STATUSES = frozenset({"submitted", "processing", "succeeded", "failed"})
 PRODUCT_TYPES = frozenset({"video", "image", "try_on"})

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from .envelope import invalid
+from kling_sandbox.envelope import invalid
 
 NEW_LIMIT = 50 * 1024 * 1024
 LEGACY_LIMIT = 10 * 1024 * 1024
@@ -138,7 +138,7 @@ def _check_shape(measure: Measure, field: str) -> None:
 
 
 def _decode(source: str, limit: int, field: str) -> bytes:
-    # A data: prefix is refused like any other text that is not base64 (fact sheet 12, no. 10).
+    # A data: prefix is refused like any other text that is not base64 (kling-official 12, no. 10).
     text = "".join(source.split())
     if len(text) > (limit * 4) // 3 + 8:
         raise invalid(f"{field}: the image is larger than {limit // 1024 // 1024} MB")

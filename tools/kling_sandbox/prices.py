@@ -1,11 +1,11 @@
-"""What a task costs in video units, from the table of 2026-09-20 (fact sheet 10.2); 1 unit is $0.14."""
+"""What a task costs in video units, from the table of 2026-09-20 (kling-official 10.2); 1 unit is $0.14."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Final
 
-from .order import Order
+from kling_sandbox.order import Order
 
 # Units per second of output: silent and with native audio, by resolution.
 SILENT: Final[dict[str, dict[str, str]]] = {

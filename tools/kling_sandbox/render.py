@@ -14,14 +14,15 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from . import rules
-from .config import SandboxConfig
-from .order import Order, Shot
-from .pictures import ELSEWHERE, Pictures
-from .tasks import Task
+from kling_sandbox import rules
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.order import Order, Shot
+from kling_sandbox.pictures import ELSEWHERE, Pictures
+from kling_sandbox.tasks import Task
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -89,10 +90,8 @@ class Renderer:
                 return target
             if not self._config.ffmpeg or not Path(self._config.ffmpeg).exists():
                 raise EncoderMissing(f"ffmpeg is missing, so the video cannot be drawn: {HOW_TO_INSTALL}")
-            try:
-                import PIL.Image  # noqa: F401
-            except ImportError as error:
-                raise EncoderMissing(f"Pillow is missing, so the video cannot be drawn: {HOW_TO_INSTALL}") from error
+            if find_spec("PIL") is None:
+                raise EncoderMissing(f"Pillow is missing, so the video cannot be drawn: {HOW_TO_INSTALL}")
             self._directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".work-", dir=self._directory) as work:
                 _publish(self._make(task.order, Path(work)), target)
@@ -111,7 +110,7 @@ class Renderer:
         return _encode(self._config.ffmpeg, order, clips, words, pan, size, work)
 
     def _ratio(self, order: Order) -> float:
-        from .scene import image_ratio
+        from kling_sandbox.scene import image_ratio
 
         if order.aspect_ratio:
             wide, high = order.aspect_ratio.split(":")
@@ -141,7 +140,7 @@ class Renderer:
         ]
 
     def _draw(self, source: str, words: str, canvas: tuple[int, int], target: Path) -> Path:
-        from .scene import draw_placeholder, draw_scene, load_image
+        from kling_sandbox.scene import draw_placeholder, draw_scene, load_image
 
         picture: Image.Image | None = None
         if source.startswith(ELSEWHERE):
@@ -152,7 +151,7 @@ class Renderer:
         return target
 
     def _words(self, order: Order, size: tuple[int, int], work: Path) -> list[Path]:
-        from .lettering import overlay
+        from kling_sandbox.lettering import overlay
 
         label = rules.BY_NAME[order.model].label
         sound = "with sound" if order.sound == "native" else "silent"

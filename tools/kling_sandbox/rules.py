@@ -1,4 +1,7 @@
-"""What each model accepts (fact sheet 3.1-3.3, 4.2-4.3). Anything else is 400/1201; unknown fields never get here."""
+"""What each model accepts (kling-official 3.1-3.3, 4.2-4.3).
+
+Anything else is 400/1201; unknown fields never get here.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .envelope import invalid
-from .order import I2V, OMNI, T2V, Order, Shot
+from kling_sandbox.envelope import invalid
+from kling_sandbox.order import I2V, OMNI, T2V, Order, Shot
 
 ASPECT_RATIOS: Final = ("16:9", "9:16", "1:1")
 LEGACY_PROMPT_MAX: Final = 2500
@@ -21,13 +24,18 @@ _FIVE_OR_TEN = frozenset({5, 10})
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model version: its names and its limits."""
+    """One model version: its names, its limits and its pace.
+
+    `pace` is how many seconds a task takes, and how many more for each second of video. Seen were 28 s for 3 s of
+    Turbo, about 50 for 5 s of 2.5 Turbo and 83 for Omni (kling-official 2.6); the others are put between.
+    """
 
     name: str
     label: str
     legacy_name: str = ""
     prompt_max: Mapping[str, int]
     seconds: frozenset[int]
+    pace: tuple[float, float]
     resolutions: tuple[str, ...] = ("720p", "1080p")
     sound: Literal["always", "choice", "none"] = "none"
     sounds: tuple[str, ...] = ("native", "off")
@@ -44,6 +52,7 @@ MODELS: Final[tuple[Model, ...]] = (
         label="Kling 3.0 Turbo",
         prompt_max={T2V: 3072, I2V: 2500},
         seconds=_THREE_TO_FIFTEEN,
+        pace=(16.0, 4.0),
         sound="always",
         shot_syntax=True,
         last_frame=False,
@@ -54,6 +63,7 @@ MODELS: Final[tuple[Model, ...]] = (
         legacy_name="kling-v3",
         prompt_max={T2V: 3072, I2V: 3072},
         seconds=_THREE_TO_FIFTEEN,
+        pace=(50.0, 5.0),
         resolutions=("720p", "1080p", "4k"),
         sound="choice",
         multi_shot=True,
@@ -65,6 +75,7 @@ MODELS: Final[tuple[Model, ...]] = (
         label="Kling 3.0 Omni",
         prompt_max={OMNI: 3072},
         seconds=_THREE_TO_FIFTEEN,
+        pace=(58.0, 5.0),
         resolutions=("720p", "1080p", "4k"),
         sound="choice",
         sounds=("native", "original", "off"),
@@ -77,6 +88,7 @@ MODELS: Final[tuple[Model, ...]] = (
         label="Kling O1",
         prompt_max={OMNI: 2500},
         seconds=frozenset(range(3, 11)),
+        pace=(60.0, 5.0),
         sound="choice",
         sounds=("original", "off"),
         elements=7,
@@ -87,6 +99,7 @@ MODELS: Final[tuple[Model, ...]] = (
         legacy_name="kling-v2-6",
         prompt_max={T2V: 2500, I2V: 2500},
         seconds=_FIVE_OR_TEN,
+        pace=(40.0, 4.0),
         sound="choice",
         voices=2,
     ),
@@ -96,12 +109,13 @@ MODELS: Final[tuple[Model, ...]] = (
         legacy_name="kling-v2-5-turbo",
         prompt_max={T2V: 2500, I2V: 2500},
         seconds=_FIVE_OR_TEN,
+        pace=(30.0, 4.0),
     ),
 )
 BY_NAME: Final[dict[str, Model]] = {model.name: model for model in MODELS}
 BY_LEGACY_NAME: Final[dict[str, Model]] = {model.legacy_name: model for model in MODELS if model.legacy_name}
 
-# Retired on 2026-09-15 (fact sheet 4.1).
+# Retired on 2026-09-15 (kling-official 4.1).
 RETIRED: Final = frozenset(
     {"kling-v1", "kling-v1-5", "kling-v1-6", "kling-v2-master", "kling-v2-1", "kling-v2-1-master"}
 )
@@ -124,7 +138,7 @@ def check(order: Order) -> None:
 def prompt_shots(order: Order) -> tuple[Shot, ...]:
     """Read the shots out of a prompt written in shot syntax; none when it has no effect."""
     model = BY_NAME[order.model]
-    # Turbo reads the syntax by itself; the others only with multi_shot (fact sheet 3.1, 3.2).
+    # Turbo reads the syntax by itself; the others only with multi_shot (kling-official 3.1, 3.2).
     active = order.multi_shot if model.multi_shot else model.shot_syntax
     if order.legacy or not active or not _STARTS_WITH_SHOT.match(order.prompt):
         return ()
@@ -134,7 +148,7 @@ def prompt_shots(order: Order) -> tuple[Shot, ...]:
 
 def _check_prompt(order: Order, model: Model) -> None:
     limit = LEGACY_PROMPT_MAX if order.legacy else model.prompt_max[order.product]
-    # Shots given as a list replace the prompt (fact sheet 4.2, note 1).
+    # Shots given as a list replace the prompt (kling-official 4.2, note 1).
     if not order.prompt.strip() and not (order.legacy and order.shots):
         raise invalid("prompt is required")
     if len(order.prompt) > limit:
@@ -146,7 +160,7 @@ def _check_prompt(order: Order, model: Model) -> None:
 def _check_values(order: Order, model: Model) -> None:
     if order.seconds not in model.seconds:
         raise invalid(f"duration value '{order.seconds}' is invalid for {model.label}: {_spoken(model.seconds)}")
-    # O1 with text only or with a first frame only (fact sheet 3.2).
+    # O1 with text only or with a first frame only (kling-official 3.2).
     plain = not (order.last_frame or order.refer_images or order.elements)
     if model.name == "kling-o1" and plain and order.seconds not in _FIVE_OR_TEN:
         raise invalid("duration value is invalid: text only and first frame only accept 5 or 10")

@@ -48,7 +48,7 @@ def draw_scene(words: str, size: Size) -> Image.Image:
 
 def draw_placeholder(host: str, size: Size) -> Image.Image:
     """Draw a stand-in for an image on another host, which the sandbox does not fetch."""
-    from .lettering import write_card
+    from kling_sandbox.lettering import write_card
 
     picture = draw_scene(host, size).filter(ImageFilter.GaussianBlur(min(size) // 60))
     write_card(picture, "image not fetched by the sandbox", host)

@@ -18,9 +18,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .app import create_app
-from .config import SandboxConfig
-from .gate import ConnectionCut
+from kling_sandbox.app import create_app
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.gate import ConnectionCut
 
 # Connections by the caller's address, so that the app can reach the transport below it.
 Transports = dict[tuple[str, int], asyncio.Transport]

@@ -1,6 +1,6 @@
 """The new standard: the model is in the path, the body is contents/settings/options, queries go to /tasks.
 
-Fact sheet 3 and 2.3. Pure translation both ways; the desk does the work.
+Pure translation both ways (kling-official 2.3, 3); the desk does the work.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import fields, rules
-from .envelope import Refusal, invalid
-from .fields import Body
-from .order import I2V, OMNI, T2V, Order, Sound
-from .tasks import Moment, Task
+from kling_sandbox import fields, rules
+from kling_sandbox.envelope import Refusal, invalid
+from kling_sandbox.fields import Body
+from kling_sandbox.order import I2V, OMNI, T2V, Order, Sound
+from kling_sandbox.tasks import Moment, Task
 
 PRODUCTS = (T2V, I2V, OMNI)
 MOST_IDS = 20
@@ -38,7 +38,7 @@ def read_order(product: str, model_name: str, body: Body) -> Order:
         resolution=fields.choice(settings, "resolution", ("720p", "1080p", "4k"), "720p"),
         aspect_ratio="" if product == I2V or first else fields.text(settings, "aspect_ratio", "16:9"),
         sound=_sound(settings, model),
-        # The default is true here and false in the legacy standard (fact sheet 12, no. 8).
+        # The default is true here and false in the legacy standard (kling-official 12, no. 8).
         multi_shot=fields.flag(settings, "multi_shot", True) if model.multi_shot else False,
         first_frame=first,
         last_frame=_picture(contents, "last_frame"),
@@ -52,7 +52,7 @@ def read_order(product: str, model_name: str, body: Body) -> Order:
 
 
 def created(task: Task) -> dict[str, Any]:
-    """Show a task as the create call answers it (fact sheet 2.2)."""
+    """Show a task as the create call answers it (kling-official 2.2)."""
     return {
         "id": task.id,
         "status": "submitted",
@@ -63,13 +63,13 @@ def created(task: Task) -> dict[str, Any]:
 
 
 def item(task: Task, now: Moment, url: str) -> dict[str, Any]:
-    """Show a task as one item of GET /tasks. It carries no model and no product (fact sheet 2.3)."""
+    """Show a task as one item of GET /tasks. It carries no model and no product (kling-official 2.3)."""
     done = now.status == "succeeded"
     video = {
         "type": "video",
         "id": f"v{task.id}",
         "url": url,
-        # Present and empty when no watermark was ordered: documented as a field, its absence is not (fact sheet 15.16).
+        # Present and empty when no watermark was ordered: its absence is not documented (kling-official 15.16).
         "watermark_url": url if task.order.watermark else "",
         "duration": str(task.order.seconds),
     }
@@ -100,7 +100,7 @@ def wanted_ids(query: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def _prompt(contents: list[Body]) -> str:
-    # Whether the prompt may be left out with a first frame is not documented (fact sheet 3.2): here it is required.
+    # Whether the prompt may be left out with a first frame is not documented (kling-official 3.2): here it is required.
     found = [part for part in contents if part.get("type") == "prompt"]
     if len(found) > 1:
         raise invalid("contents: only one prompt is supported")

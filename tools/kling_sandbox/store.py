@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .envelope import Refusal, invalid
-from .tasks import Task
+from kling_sandbox.envelope import Refusal, invalid
+from kling_sandbox.tasks import Task
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (

@@ -11,23 +11,13 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from .order import Order, Shot
+from kling_sandbox import rules
+from kling_sandbox.order import Order, Shot
 
 Status = Literal["submitted", "processing", "succeeded", "failed"]
 
 QUEUED_SECONDS = 3.0
-LIFETIME_MS = 30 * 24 * 3600 * 1000  # results and their URLs live 30 days (fact sheet 2.6)
-
-# (base, per second of video): Turbo 3 s took 28 s, 2.5 Turbo 5 s about 50, Omni 83 (fact sheet 2.6); the rest is
-# put between.
-_PACE: dict[str, tuple[float, float]] = {
-    "kling-3.0-turbo": (16.0, 4.0),
-    "kling-3.0": (50.0, 5.0),
-    "kling-3.0-omni": (58.0, 5.0),
-    "kling-o1": (60.0, 5.0),
-    "kling-2.6": (40.0, 4.0),
-    "kling-2.5-turbo": (30.0, 4.0),
-}
+LIFETIME_MS = 30 * 24 * 3600 * 1000  # results and their URLs live 30 days (kling-official 2.6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +59,7 @@ class Moment:
 
 def total_seconds(model: str, seconds: int) -> float:
     """Return how long a task takes from creation to its end, at speed 1."""
-    base, each = _PACE[model]
+    base, each = rules.BY_NAME[model].pace
     return base + each * seconds
 
 

@@ -18,6 +18,10 @@ class Clock(Protocol):
         """Return seconds since the epoch."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds since some start; never steps, unlike `now`, and means nothing in another process."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds`; cancellable."""
         ...
@@ -29,6 +33,10 @@ class SystemClock:
     def now(self) -> float:
         """Return seconds since the epoch."""
         return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds since some start."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds`; cancellable."""

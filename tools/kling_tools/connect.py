@@ -6,8 +6,10 @@ a wrong setting becomes a complaint, spoken when somebody wants to spend.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,13 +23,14 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
 from kling_tools.jobs.store import Store
-from kling_tools.model.errors import BadSettings
+from kling_tools.model.errors import BadSettings, EncoderMissing
 from kling_tools.model.plan import Route
 from kling_tools.providers.registry import Connection, kling_connection, sandbox_connection
 from kling_tools.settings import Settings
 
 #: Not a host: the address at which the in-process simulator is mounted on the wire.
 SANDBOX_ADDRESS = "http://kling.sandbox"
+SANDBOX_KEY = "in-process"
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     journal = Journal(store, clock)
     roots = settings.input_roots
     if roots is None:
-        roots = default_roots(settings.output_dir, _here(), Path.home())
+        roots = default_roots(settings.output_dir, _here(), _home())
     orders = Orders(journal, Inputs(roots), settings.ffmpeg)
     accounts: tuple[Account, ...] = ()
     complaint: BadSettings | None = None
@@ -87,7 +90,14 @@ def _here() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:  # a host may start us in a directory that is removed afterwards
-        return Path(Path.home().anchor)
+        return Path(_home().anchor)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home directory, as in some containers
+        return Path("/")
 
 
 def _connection(settings: Settings) -> Connection:
@@ -102,7 +112,7 @@ def _connection(settings: Settings) -> Connection:
     if settings.provider != "sandbox":
         # A key that was meant and is not there must never turn into a rehearsal that looks like the real thing.
         settings.check()
-    return sandbox_connection("api-key-kling-sandbox", SANDBOX_ADDRESS)
+    return sandbox_connection(SANDBOX_KEY, SANDBOX_ADDRESS)
 
 
 def _account(connection: Connection, settings: Settings, journal: Journal, orders: Orders, clock: Clock) -> Account:
@@ -110,7 +120,34 @@ def _account(connection: Connection, settings: Settings, journal: Journal, order
     name = "sandbox" if connection.simulated else f"{connection.provider}@{urlsplit(connection.base_url).netloc}"
     client = Client(connection, clock, transport)
     speed = settings.sandbox_speed if connection.simulated else 1.0
-    return Account(name, connection, client, settings.max_concurrency, speed, journal, orders)
+    return Account(
+        name,
+        connection,
+        client,
+        settings.max_concurrency,
+        speed,
+        journal,
+        orders,
+        sender=_mark(connection),
+        frozen=_forbidden(settings),
+    )
+
+
+def _mark(connection: Connection) -> str:
+    """Return what tells two credentials apart and gives neither away."""
+    told = f"{connection.dialect.standard} {connection.api_key or connection.access_key}"
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
+def _forbidden(settings: Settings) -> str:
+    """Return why nothing may be sent, also nothing that was agreed on earlier; empty where it may."""
+    if settings.problems:
+        return f"Nothing is sent while a setting is wrong. {' '.join(settings.problems)}"
+    if settings.read_only:
+        return "Nothing is sent while KLING_READ_ONLY is set."
+    if 0 in (settings.max_usd_per_call, settings.max_usd_per_day):
+        return "Nothing is sent while a budget is 0 (KLING_MAX_USD_PER_CALL, KLING_MAX_USD_PER_DAY)."
+    return ""
 
 
 def _sandbox(settings: Settings) -> Callable[[], App]:
@@ -118,10 +155,13 @@ def _sandbox(settings: Settings) -> Callable[[], App]:
         # Imported at the first request: most servers talk to the real Kling and should not carry the simulated one.
         from kling_sandbox import SandboxConfig, create_app
 
+        if find_spec("PIL") is None:
+            raise EncoderMissing("The simulated Kling draws its videos with Pillow, which is not installed.")
         return create_app(
             SandboxConfig(
                 state_dir=settings.data_dir / "sandbox",
                 speed=settings.sandbox_speed,
+                api_keys=frozenset({SANDBOX_KEY}),
                 concurrency=settings.max_concurrency,
                 ffmpeg=Encoder.find(settings.ffmpeg).path,
             )

@@ -46,7 +46,11 @@ VARIABLES = (
     Variable("KLING_ALLOW_UNPRICED", "0", "1: a task of unknown price may be bought"),
     Variable("KLING_CONFIRM_ABOVE_USD", "1", "Above this the person has to agree to the price"),
     Variable("KLING_MAX_CONCURRENCY", "5", "Running tasks per account and model"),
-    Variable("KLING_INPUT_ROOTS", "see the guide", "Directories from which pictures may be read"),
+    Variable(
+        "KLING_INPUT_ROOTS",
+        "outputs, the current directory, Desktop, Downloads, Pictures, Videos, Movies, Music",
+        "Directories from which files may be read, separated as in PATH",
+    ),
     Variable("KLING_TOOLSETS", ",".join(DEFAULT_TOOLSETS), "Which tools are offered, or all"),
     Variable("KLING_READ_ONLY", "0", "1: only tools that spend and change nothing"),
     Variable("KLING_FFMPEG", "on PATH, else imageio-ffmpeg", "Path of ffmpeg"),
@@ -253,5 +257,8 @@ def _platform_data_dir() -> Path:
 
 
 def _default_output_dir(data_dir: Path) -> Path:
-    videos = Path.home() / "Videos"
+    try:
+        videos = Path.home() / "Videos"
+    except RuntimeError:  # a user without a home directory, as in some containers
+        return data_dir / "outputs"
     return videos / "kling" if videos.is_dir() else data_dir / "outputs"

@@ -28,12 +28,14 @@ from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal, Search, running_statuses
 from kling_tools.jobs.ledger import Budget, hold
 from kling_tools.jobs.orders import fingerprint
+from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.errors import (
     BadMedia,
     Impossible,
     InvalidArguments,
     KlingError,
     NeedsConfirmation,
+    StorageUnavailable,
     UnknownTask,
     quoted,
 )
@@ -96,15 +98,20 @@ class Studio:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: Settings, clock: Clock | None = None) -> AsyncIterator[Studio]:
+    async def open(
+        cls, settings: Settings, clock: Clock | None = None, *, quarantine: float = QUARANTINE_SECONDS
+    ) -> AsyncIterator[Studio]:
         """Open the house and resume what is unfinished, in the background; close it on exit.
 
+        `quarantine` is for trials: nothing that may cost money may shorten it.
         Nothing that may fail or take long happens here: a server has to answer its host first, and a wrong setting
         is told by the tool that needs it.
         """
         clock = clock or SystemClock()
         opened = open_accounts(settings, clock)
-        engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, settings.data_dir)
+        engine = Engine(
+            opened.journal, opened.outputs, opened.accounts, clock, settings.data_dir, quarantine=quarantine
+        )
         engine.start()
         try:
             yield cls(settings, clock, opened, engine)
@@ -124,11 +131,14 @@ class Studio:
         task, order = await self._decide(request)
         enqueued, submission = await self._engine.buy(task, order, self._budget, again=request.again)
         if submission is None:
-            note = "This is the task that the same request created less than 10 minutes ago; nothing new was bought."
+            note = "This is the task that the same request created before; nothing new was bought."
             return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
         done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
         if not done:
-            return (await self._journal.get([task.id])).get(task.id, task)
+            try:
+                return (await self._journal.get([task.id])).get(task.id, task)
+            except StorageUnavailable as error:  # "nothing was spent" would not be true any more
+                return replace(task, trouble=error.message)
         current, refusal = submission.result()
         if refusal is not None:
             raise refusal
@@ -223,7 +233,16 @@ class Studio:
         found = await self._journal.get(ids)
         if missing := [i for i in ids if i not in found]:
             raise UnknownTask(f"There is no task {', '.join(quoted(i, 40) for i in missing[:5])}.")
-        return [found[i] for i in ids]
+        return [self._shown(found[i]) for i in ids]
+
+    def _shown(self, task: Task) -> Task:
+        """Return the task with a word about what keeps this house from going on with it."""
+        if task.status.ended or self._watched(task):
+            return task
+        return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
+
+    def _watched(self, task: Task) -> bool:
+        return any(a.name == task.account for a in self._opened.accounts)
 
     async def wait(self, ids: list[str], seconds: float, report: Report) -> list[Task]:
         """Return the tasks once all have ended, or after `seconds`, telling progress on the way.
@@ -231,11 +250,11 @@ class Studio:
         Raises:
             UnknownTask
         """
-        started = self.clock.now()
+        started = self.clock.monotonic()
         while True:
             tasks = await self.tasks(ids)
-            passed = self.clock.now() - started
-            running = [t for t in tasks if not t.status.ended]
+            passed = self.clock.monotonic() - started
+            running = [t for t in tasks if not t.status.ended and self._watched(t)]
             if not running or passed >= seconds:
                 return tasks
             left = max(self.eta(t) or 0 for t in running)
@@ -256,7 +275,7 @@ class Studio:
         )
         tasks, total = await self._journal.search(search)
         last = tasks[-1] if len(tasks) == request.limit else None
-        return TaskPage(tasks, total, f"{last.created!r}_{last.id}" if last else None)
+        return TaskPage([self._shown(t) for t in tasks], total, f"{last.created!r}_{last.id}" if last else None)
 
     def eta(self, task: Task) -> int | None:
         """Return about how many seconds are left, None where the task has ended."""
@@ -290,6 +309,14 @@ class Studio:
         if not isinstance(ref, FileRef):
             raise BadMedia("Only a video on this machine can be looked at.", advice="Pass a task id or a path.")
         return await self._opened.orders.inputs.video(ref.path), False
+
+
+def _missing(task: Task) -> str:
+    if task.account == "sandbox":
+        return "it was made on the simulated Kling (KLING_PROVIDER=sandbox, or no key), which is not configured now."
+    provider, _, host = task.account.partition("@")
+    key = "KLING_API_KEY" if task.plan.route.standard == "standard" else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
+    return f"it runs at {provider} on {host}. Set {key} and KLING_BASE_URL=https://{host} again to fetch it."
 
 
 def _check_room(directory: Path, seconds: int) -> None:

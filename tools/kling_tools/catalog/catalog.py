@@ -5,7 +5,8 @@ Stands over providers because it knows what they sell, under jobs because a plan
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,17 @@ from kling_tools.model.tasks import Charge
 
 #: Where no model's own time is known yet: seen tasks took 28 to 83 s (kling-official 2.6).
 TYPICAL_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A model that can do a request: what it offers, its name on the route, its sound and its price."""
+
+    model: Model
+    offer: Offer
+    wire_model: str
+    audio: Audio
+    price: Price
 
 
 def models() -> tuple[Model, ...]:
@@ -46,17 +58,16 @@ def plan(request: CreateVideo, route: Route) -> Plan:
         Impossible: with every reason and with what would work.
         InvalidArguments: an unknown model.
     """
-    if request.model != "auto":
-        model = find_model(request.model)
-        if found := problems(model, request, route.standard):
-            raise Impossible(f"{'; '.join(found)}.", advice=_alternatives(request, route))
-        return _decided(model, request, route, ())
-    fitting = [m for m in models() if not problems(m, request, route.standard)]
-    if not fitting:
-        nearest = min(models(), key=lambda m: (len(problems(m, request, route.standard)), m.auto_rank))
-        found = problems(nearest, request, route.standard)
-        raise Impossible(f"No model can do this: {'; '.join(found)}.", advice=_nearest_fix(request, route))
-    return _decided(fitting[0], request, route, _auto_notes(fitting, request))
+    named = None if request.model == "auto" else find_model(request.model)
+    able = _able(request, route)
+    for choice in able:
+        if named is None or named is choice.model:
+            return _decided(choice, request, route, () if named else _auto_notes(able))
+    if named is not None:
+        found = problems(named, request, route.standard)
+        raise Impossible(f"{'; '.join(found)}.", advice=_alternatives(able, request, route))
+    found = min((problems(m, request, route.standard) for m in models()), key=len)
+    raise Impossible(f"No model can do this: {'; '.join(found)}.", advice=_nearest_fix(request, route))
 
 
 def price_of(model: Model, audio: Audio, resolution: str, seconds: int) -> Price:
@@ -77,82 +88,84 @@ def priced(charge: Charge | None) -> Charge | None:
     return replace(charge, usd=charge.units * read_prices().unit_usd)
 
 
-def audio_of(offer: Offer, asked: bool) -> Audio:
+def _able(request: CreateVideo, route: Route) -> list[_Choice]:
+    """Return the models that can do the request, the one that `auto` prefers first."""
+    choices = (_choice(model, request, route) for model in models())
+    return [choice for choice in choices if choice is not None]
+
+
+def _choice(model: Model, request: CreateVideo, route: Route) -> _Choice | None:
+    offer, wire_model = model.offers(effect_of(request)), model.named(route.standard)
+    if offer is None or wire_model is None or problems(model, request, route.standard):
+        return None
+    audio = _audio(offer, request.audio)
+    return _Choice(model, offer, wire_model, audio, price_of(model, audio, request.resolution, request.seconds))
+
+
+def _audio(offer: Offer, asked: bool) -> Audio:
     """Return what the model will do about sound."""
-    if offer.audio == "always":
-        return "always"
-    return "native" if asked else "off"
+    if offer.audio == "optional":
+        return "native" if asked else "off"
+    return offer.audio
 
 
-def _decided(model: Model, request: CreateVideo, route: Route, notes: tuple[str, ...]) -> Plan:
-    effect = effect_of(request)
-    offer, wire_model = model.offers(effect), model.named(route.standard)
-    if offer is None or wire_model is None:
-        raise AssertionError("problems() has let through what is not offered")
-    audio = audio_of(offer, request.audio)
+def _decided(choice: _Choice, request: CreateVideo, route: Route, notes: tuple[str, ...]) -> Plan:
     return Plan(
         tool="create_video",
-        effect=effect,
+        effect=choice.offer.effect,
         route=route,
-        model=model.id,
-        wire_model=wire_model,
+        model=choice.model.id,
+        wire_model=choice.wire_model,
         prompt=request.prompt,
         seconds=request.seconds,
         resolution=request.resolution,
         aspect_ratio=None if request.image else request.aspect_ratio,
-        audio=audio,
-        multi_shot=False if offer.multi_shot else None,
+        audio=choice.audio,
+        multi_shot=False if choice.offer.multi_shot else None,
         image=request.image,
         last_image=request.last_image,
         image_limits=read_models().limits[route.standard],
-        price=price_of(model, audio, request.resolution, request.seconds),
-        typical_seconds=model.typical_seconds or TYPICAL_SECONDS,
+        price=choice.price,
+        typical_seconds=choice.model.typical_seconds or TYPICAL_SECONDS,
         notes=notes,
     )
 
 
-def _price_for(model: Model, request: CreateVideo) -> Price:
-    offer = model.offers(effect_of(request))
-    assert offer is not None
-    return price_of(model, audio_of(offer, request.audio), request.resolution, request.seconds)
-
-
-def _auto_notes(fitting: list[Model], request: CreateVideo) -> tuple[str, ...]:
-    chosen = fitting[0]
-    notes = [f"auto chose {chosen.id}: {chosen.good_for}."]
-    mine = _price_for(chosen, request).usd
-    cheaper = [(p.usd, m.id) for m in fitting[1:] if (p := _price_for(m, request)).usd is not None]
-    if mine is not None and cheaper and (best := min(cheaper, key=lambda c: c[0]))[0] < mine:
-        notes.append(f"Cheaper: model={best[1]} for {dollars(best[0])}.")
+def _auto_notes(able: Sequence[_Choice]) -> tuple[str, ...]:
+    chosen = able[0]
+    notes = [f"auto chose {chosen.model.id} ({chosen.model.good_for})."]
+    prices = [(choice.price.usd, choice.model.id) for choice in able if choice.price.usd is not None]
+    cheapest, model = min(prices, key=lambda p: p[0], default=(None, ""))
+    if cheapest is not None and chosen.price.usd is not None and cheapest < chosen.price.usd:
+        notes.append(f"Cheaper: model={model} for {dollars(cheapest)}.")
     return tuple(notes)
 
 
-def _alternatives(request: CreateVideo, route: Route) -> str:
-    able = [m for m in models() if not problems(m, request, route.standard)]
+def _alternatives(able: Sequence[_Choice], request: CreateVideo, route: Route) -> str:
     if able:
-        return f"As asked it works with {either([f'{m.id} ({_price_for(m, request).words()})' for m in able])}."
+        return f"As asked it works with {either([f'{c.model.id} for {c.price.words()}' for c in able])}."
     return _nearest_fix(request, route)
 
 
 def _nearest_fix(request: CreateVideo, route: Route) -> str:
     """Name the smallest change that makes some model able, trying one argument at a time."""
     for words, change in _changes(request):
-        changed = request.model_copy(update=change)
-        able = [m for m in models() if not problems(m, changed, route.standard)]
-        if able:
-            return f"{words} would work with {able[0].id}."
+        if able := _able(request.model_copy(update=change), route):
+            return f"{words} would work with {able[0].model.id}."
     return "list_models shows what each model can do."
 
 
 def _changes(request: CreateVideo) -> list[tuple[str, dict[str, Any]]]:
-    limit = min(max(o.prompt_max.values()) for m in models() for o in m.offer)
-    seconds = sorted({3, 5, 10, 15}, key=lambda s: abs(s - request.seconds))
+    offers = [offer for model in models() for offer in model.offer]
+    limit = min(max(offer.prompt_max.values()) for offer in offers)
+    resolutions = dict.fromkeys(r for offer in offers for r in offer.resolutions if r != request.resolution)
+    lengths = {s for offer in offers for s in offer.seconds if s != request.seconds}
     changes: list[tuple[str, dict[str, Any]]] = []
     if len(request.prompt) > limit:
         changes.append((f"A prompt of at most {limit} characters", {"prompt": request.prompt[:limit]}))
-    changes += [(f"resolution={r}", {"resolution": r}) for r in ("720p", "1080p", "4k") if r != request.resolution]
+    changes += [(f"resolution={r}", {"resolution": r}) for r in resolutions]
     changes.append((f"audio={str(not request.audio).lower()}", {"audio": not request.audio}))
-    changes += [(f"seconds={s}", {"seconds": s}) for s in seconds]
+    changes += [(f"seconds={s}", {"seconds": s}) for s in sorted(lengths, key=lambda s: (abs(s - request.seconds), s))]
     if request.last_image:
         changes.append(("Leaving out last_image", {"last_image": None}))
     return changes

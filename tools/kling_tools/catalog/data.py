@@ -9,9 +9,9 @@ import tomllib
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.plan import Audio, Effect, Standard
@@ -47,6 +47,13 @@ class Model(_Row):
     good_for: str
     typical_seconds: float | None = None
     offer: tuple[Offer, ...]
+
+    @model_validator(mode="after")
+    def _measured(self) -> Model:
+        named = {standard for standard in get_args(Standard) if self.named(standard)}
+        if any(named != set(offer.prompt_max) for offer in self.offer):
+            raise ValueError(f"{self.id}: prompt_max has to be told for {', '.join(sorted(named))}, and for no other")
+        return self
 
     def named(self, standard: Standard) -> str | None:
         """Return the model's name in an API standard, or None where it is not offered."""

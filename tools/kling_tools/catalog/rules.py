@@ -39,7 +39,7 @@ def _of_offer(model: Model, offer: Offer, request: CreateVideo, standard: Standa
         yield f"{model.name} makes {either(offer.resolutions)}, not {request.resolution}"
     if not request.image and request.aspect_ratio not in offer.aspect_ratios:
         yield f"{model.name} makes {either(offer.aspect_ratios)}, not {request.aspect_ratio}"
-    limit = offer.prompt_max.get(standard, 2500)
+    limit = offer.prompt_max[standard]
     if len(request.prompt) > limit:
         yield f"{model.name} reads {limit} characters of prompt; this one has {len(request.prompt)}"
     yield from _of_sound(model, offer, request)

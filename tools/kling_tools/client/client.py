@@ -88,7 +88,7 @@ class Client:
             async with asyncio.timeout(self._submit_seconds):
                 answer = await self._wire.send(call, READ_SECONDS)
                 try:
-                    return self._dialect.accepted(call, answer)
+                    return _ours(self._dialect.accepted(call, answer), order)
                 except AlreadyExists as refusal:
                     return await self._existing(order.external_id, call.product, refusal)
         except TimeoutError:
@@ -213,6 +213,12 @@ class Client:
     async def _ask(self, call: WireCall) -> WireAnswer:
         """Send a query: whatever broke on the way, it may be asked again."""
         return await _repeatable(self._wire.send(call, READ_SECONDS), self._query_seconds)
+
+
+def _ours(accepted: Observation, order: Order) -> Observation:
+    if accepted.external_id == order.external_id:
+        return accepted
+    raise ProviderBroken("Kling answered a create with another task.")
 
 
 async def _repeatable(sending: Awaitable[WireAnswer], deadline: float) -> WireAnswer:

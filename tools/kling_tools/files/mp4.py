@@ -25,8 +25,9 @@ _MAX_MOOV = 8 << 20  # the tables of an hour at 60 frames a second take about 3 
 _MAX_TRACKS = 64
 _MAX_SECONDS = 7 * 86400.0
 _FIRST_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
-_PICTURE_BRANDS = {b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-
+#: Pictures in the same kind of boxes, told apart by their brand.
+AVIF = frozenset({b"avif", b"avis"})
+HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 _CODECS = {
     "avc1": "h264",
@@ -71,7 +72,7 @@ class _Track:
 
 def is_mp4(head: bytes) -> bool:
     """Return whether the first 16 bytes are those of an MP4 or MOV film, not of a HEIC or AVIF picture."""
-    return head[4:8] in _FIRST_BOXES and not (head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS)
+    return head[4:8] in _FIRST_BOXES and not (head[4:8] == b"ftyp" and head[8:12] in AVIF | HEIC)
 
 
 def read_facts(path: Path) -> VideoFacts:

@@ -190,7 +190,7 @@ class Outputs:
         if total is not None and total > max_bytes:
             raise MediaFailed(f"The file has {total} bytes; at most {max_bytes} are kept.")
         at = begun.size if download.status == 206 else 0
-        check_free(self.directory, (total or at) - at)
+        await to_the_end(check_free, self.directory, (total or at) - at)
         if at == 0:
             with storage(self.directory):
                 await to_the_end(part.start, download.etag, total)

@@ -10,7 +10,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from kling_tools.files.mp4 import is_mp4
+from kling_tools.files.mp4 import AVIF, HEIC, is_mp4
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_SEGMENTS = 2_000
@@ -34,7 +34,6 @@ _SIGNATURES = (
     (b"%PDF", "PDF"),
     (b"<svg", "SVG"),
 )
-_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
 class Damaged(ValueError):
@@ -57,9 +56,9 @@ def sniff(head: bytes) -> str:
             return name
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WebP"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
+    if head[4:8] == b"ftyp" and head[8:12] in AVIF:
         return "AVIF"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC:
         return "HEIC"
     return "video" if is_mp4(head) else ""
 

@@ -1,6 +1,6 @@
 """Pictures of a video for an agent that cannot play it: a contact sheet, the frame at a time, the last frame.
 
-A sheet is one decoding pass: seeking to each of nine frames costs three times as much (engine.md 4). ffmpeg hands over
+A sheet is one decoding pass: seeking to each of nine frames was measured to cost three times as much. ffmpeg hands over
 raw pixels; Pillow writes the times on them and makes the JPEG, and where it is missing ffmpeg makes one without times.
 """
 

@@ -14,7 +14,9 @@ from kling_tools.providers.registry import Connection
 class Account:
     """An open way to a provider. `name` (provider and host) is what the journal files its tasks under.
 
-    `speed` is how much faster than life a simulator works: looks at it are closer together by that much.
+    `speed` is how much faster than life a simulator works: looks at it are closer together by that much. `sender` marks
+    the credentials, without telling them: under others "not found" says nothing about what these sent. `frozen` is why
+    nothing may be sent at present, empty where it may.
     """
 
     name: str
@@ -24,3 +26,5 @@ class Account:
     speed: float
     journal: Journal
     orders: Orders
+    sender: str = ""
+    frozen: str = ""

@@ -25,6 +25,7 @@ from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.submit import resolve, submit
+from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
 from kling_tools.model.errors import KlingError
 from kling_tools.model.plan import Order
 from kling_tools.model.status import Status
@@ -35,8 +36,10 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
-FIRST_REST = 10.0
-LONGEST_REST = 600.0
+#: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
+FIRST_REST, LONGEST_REST = 10.0, 600.0
+#: Between two questions that the provider does not answer: a key it refuses must not knock every five seconds.
+FIRST_SILENCE, LONGEST_SILENCE = 5.0, 60.0
 #: Downloads at a time: more would only share one wire.
 DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
@@ -45,6 +48,8 @@ FAREWELL_SECONDS = 5.0
 #: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
 #: journal lets one of them through in any case.
 FOREIGN_SECONDS = 15.0
+#: A task that was just accepted may be missing from the provider's answers for a while.
+UNSEEN_SECONDS = 60.0
 
 Submission = asyncio.Task[tuple[Task, KlingError | None]]
 
@@ -57,7 +62,14 @@ class Engine:
     """The work that goes on behind the tools."""
 
     def __init__(
-        self, journal: Journal, outputs: Outputs, accounts: Sequence[Account], clock: Clock, lock_dir: Path
+        self,
+        journal: Journal,
+        outputs: Outputs,
+        accounts: Sequence[Account],
+        clock: Clock,
+        lock_dir: Path,
+        *,
+        quarantine: float = QUARANTINE_SECONDS,
     ) -> None:
         self.accounts = {a.name: a for a in accounts}
         self.bell = Bell()
@@ -66,6 +78,7 @@ class Engine:
         self._outputs = outputs
         self._clock = clock
         self._lock_dir = lock_dir
+        self._vigil = Vigil(clock, quarantine)
         self._looked: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
         self._rests: dict[str, float] = {}
@@ -111,15 +124,18 @@ class Engine:
 
     def pump(self, account: Account, tasks: Sequence[Task]) -> None:
         """Send what waits, oldest first, as far as slots are free."""
+        if account.frozen:
+            return
         now = self._clock.now()
         taken = Counter(t.plan.model for t in tasks if t.status in _IN_SLOT or t.id in self._at_work)
         for task in tasks:
-            if task.status is not Status.QUEUED or task.not_before > now or self._is_busy_with(task):
+            if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
                 continue
-            if task.id not in self._mine and now - task.updated < FOREIGN_SECONDS:
+            if task.id not in self._mine and 0 <= now - task.updated < FOREIGN_SECONDS:
                 continue
             if taken[task.plan.model] < account.slots:
                 taken[task.plan.model] += 1
+                self._mine.add(task.id)  # whoever takes an orphan keeps it
                 self._begin(task.id, submit(account, task))
 
     def _is_busy_with(self, task: Task) -> bool:
@@ -130,20 +146,25 @@ class Engine:
         tasks = await self._journal.active(account.name)
         self.pump(account, tasks)
         for task in tasks:
-            if self._is_busy_with(task) or self._retry_at.get(task.id, 0) > self._clock.now():
+            if self._is_busy_with(task) or self._rests_still(task.id):
                 continue
-            if task.status in _DOUBTFUL:
-                self._again_in(task.id, 5.0)
-                self._begin(task.id, resolve(account, task))
+            if task.status is Status.QUEUED and account.frozen:
+                await self._journal.apply(task.id, Hindered(account.frozen), standing=task)
+            elif task.status in _DOUBTFUL:
+                self._again_in(task.id, FIRST_SILENCE)
+                self._begin(task.id, self._resolve(account, task))
             elif task.status is Status.FETCHING:
-                self._again_in(task.id, self._patience(task))
+                if task.trouble:
+                    self._rest(task.id, FIRST_REST, LONGEST_REST)
+                else:
+                    self._again_in(task.id, 1.0)
                 self._begin(task.id, self._fetch(account, task))
         await self._look(account, [t for t in tasks if t.status in _RUNNING and t.remote is not None])
 
     async def _look(self, account: Account, running: Sequence[Task]) -> None:
         """Look at every running task in as few requests as the provider allows, once one of them is due."""
         now = self._clock.now()
-        if self._retry_at.get(account.name, 0) > now or not any(self._due(t, account.speed) <= now for t in running):
+        if self._rests_still(account.name) or not any(self._due(t, account.speed) <= now for t in running):
             return
         for task in running:
             self._looked[task.id] = now
@@ -151,10 +172,11 @@ class Engine:
             seen = await account.client.look([t.remote for t in running if t.remote])
         except KlingError as error:
             # What runs there goes on without us: a look that fails delays, and never ends, a task.
-            self._again_in(account.name, 5.0)
+            self._rest(account.name, FIRST_SILENCE, LONGEST_SILENCE)
             for task in running:
-                await self._journal.apply(task.id, Hindered(error.message))
+                await self._journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()))
             return
+        self._rests.pop(account.name, None)
         await self._note(running, {s.remote.id: s for s in seen})
 
     async def _note(self, running: Sequence[Task], seen: dict[str, Observation]) -> None:
@@ -162,24 +184,36 @@ class Engine:
             observation = seen.get(task.remote.id) if task.remote else None
             if observation is not None:
                 await self._journal.apply(task.id, Seen(replace(observation, charge=priced(observation.charge))))
+            elif self._clock.now() - (task.accepted_at or 0) > UNSEEN_SECONDS:
+                # Absence is no end: what was accepted may run on. But nobody should wait for it unawares.
+                gone = "Kling does not show this task at present; it was accepted, and is asked about further."
+                await self._journal.apply(task.id, Hindered(gone))
+
+    async def _resolve(self, account: Account, task: Task) -> None:
+        self._mine.add(task.id)
+        if await resolve(account, task, self._vigil):
+            self._rests.pop(task.id, None)
+        else:
+            self._rest(task.id, FIRST_SILENCE, LONGEST_SILENCE)
 
     async def _fetch(self, account: Account, task: Task) -> None:
         async with self._downloads:
             await fetch(account, self._outputs, task)
 
-    def _patience(self, task: Task) -> float:
-        """Return how long a result rests between two fetches: ever longer, since it may never be fetched whole."""
-        if not task.trouble:
-            return 1.0
-        self._rests[task.id] = min(LONGEST_REST, 2 * self._rests.get(task.id, FIRST_REST / 2))
-        return self._rests[task.id]
+    def _rest(self, key: str, first: float, longest: float) -> None:
+        """Leave a key alone, for twice as long each time."""
+        self._rests[key] = min(longest, 2 * self._rests.get(key, first / 2))
+        self._again_in(key, self._rests[key])
+
+    def _rests_still(self, key: str) -> bool:
+        return self._retry_at.get(key, float("-inf")) > self._clock.monotonic()
 
     def _due(self, task: Task, speed: float) -> float:
         times = self.times.get((task.account, task.plan.model), ())
         return pace.next_look(task, times, self._looked.get(task.id), speed, self._clock.now())
 
     def _again_in(self, key: str, seconds: float) -> None:
-        self._retry_at[key] = self._clock.now() + seconds
+        self._retry_at[key] = self._clock.monotonic() + seconds
 
     def _begin(self, key: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)
@@ -194,6 +228,8 @@ class Engine:
             self._again_in(key, 10.0)
 
     def _changed(self, task: Task) -> None:
+        if task.status not in _DOUBTFUL:
+            self._vigil.forget(task.id)
         if task.status.ended:
             for times in (self._looked, self._retry_at, self._rests):
                 times.pop(task.id, None)
@@ -212,6 +248,9 @@ class Engine:
                     if election.won():
                         await self._learn()
                         await self.beat(account)
+                    elif self._mine:
+                        # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
+                        self.pump(account, await self._journal.active(account.name))
                 except Exception as error:
                     # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
                     log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))

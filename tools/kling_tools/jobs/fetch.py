@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from kling_tools.catalog.catalog import priced
 from kling_tools.files.mp4 import read_facts
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
@@ -48,7 +49,12 @@ async def _renew(account: Account, task: Task) -> Task:
         seen = [s for s in await account.client.look([task.remote]) if s.remote.id == task.remote.id]
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(error.message))
+    if seen and seen[0].status == "failed":  # it took its word back
+        return await account.journal.apply(task.id, Seen(replace(seen[0], charge=priced(seen[0].charge))))
     known = {output.url for output in task.outputs}
+    if not known and not (seen and seen[0].outputs):
+        nothing = "Kling says that it is done and names no result yet."
+        return await account.journal.apply(task.id, Hindered(nothing))
     if not seen or not {output.url for output in seen[0].outputs} - known:
         # Asking again at once would only be answered the same.
         gone = "The result's address has expired and Kling names no new one; results live 30 days there."

@@ -19,10 +19,12 @@ from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.store import Connection, Store
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
-from kling_tools.model.tasks import Claimed, Event, Task, step
+from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0
+#: No delay is longer. A task that seems to wait for more was put back before the clock was.
+LONGEST_DELAY = 30.0
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,17 @@ class Journal:
     """Tasks and money on disk. `on_change` is called in the event loop after every change."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
+        self.clock = clock
         self._store = store
-        self._clock = clock
         self.on_change: Callable[[Task], None] = lambda task: None
 
     def now(self) -> float:
         """Return the journal's time, seconds since the epoch."""
-        return self._clock.now()
+        return self.clock.now()
+
+    def is_due(self, task: Task) -> bool:
+        """Whether a queued task has waited out its delay."""
+        return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
     async def enqueue(self, task: Task, budget: Budget, *, again: bool) -> Enqueued:
         """Write the intent and hold the money in one transaction, before a byte leaves.
@@ -72,7 +78,7 @@ class Journal:
         Raises:
             OverBudget, StorageUnavailable: nothing was written.
         """
-        now = self._clock.now()
+        now = self.clock.now()
 
         def work(db: Connection) -> Enqueued:
             if not again and (known := _same_request(db, task, now)):
@@ -89,17 +95,22 @@ class Journal:
             self.on_change(result.task)
         return result
 
-    async def claim(self, task_id: str, slots: int) -> Task | None:
-        """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
-        now = self._clock.now()
+    async def claim(self, task_id: str, slots: int, sender: str = "") -> Task | None:
+        """Take a queued task for sending, durable before it returns; None where another has it or no slot is free.
+
+        `sender` marks the credentials it will be sent with.
+        """
+        now = self.clock.now()
 
         def work(db: Connection) -> Task | None:
             task = _get(db, task_id)
-            if task is None or task.status is not Status.QUEUED or task.not_before > now:
+            if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
-            taken = db.row("occupied_slots", account=task.account, model=task.plan.model)
+            place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
+            taken = db.row("occupied_slots", **place)
             if taken is not None and taken[0] >= slots:
                 return None
+            db.run("note_sender", id=task.id, sender=sender)
             return _write(db, task, Claimed(), now)
 
         task = await self._store.do(work)
@@ -107,18 +118,23 @@ class Journal:
             self.on_change(task)
         return task
 
-    async def apply(self, task_id: str, event: Event) -> Task:
+    async def apply(self, task_id: str, event: Event, *, standing: Task | None = None) -> Task:
         """Change a task by one event and its money with it; returns it as it now is.
+
+        With `standing` only while it stands as it did there, in the same attempt: what one process concludes from a
+        task must not hit what another has begun with it since. What the provider shows is true in any case.
 
         Raises:
             KeyError: there is no such task.
         """
-        now = self._clock.now()
+        now = self.clock.now()
 
         def work(db: Connection) -> tuple[Task, bool]:
             task = _get(db, task_id)
             if task is None:
                 raise KeyError(task_id)
+            if standing is not None and not isinstance(event, Seen) and _moved_on(task, standing):
+                return task, False
             changed = _write(db, task, event, now)
             return (changed or task), changed is not None
 
@@ -126,6 +142,11 @@ class Journal:
         if changed:
             self.on_change(task)
         return task
+
+    async def sender(self, task_id: str) -> str:
+        """Return the mark of the credentials a task was last sent with."""
+        row = await self._store.read(lambda db: db.row("get_sender", id=task_id))
+        return str(row[0]) if row else ""
 
     async def get(self, ids: Sequence[str]) -> dict[str, Task]:
         """Return those of the tasks that exist."""
@@ -155,7 +176,7 @@ class Journal:
 
     async def spent_today(self, *, simulated: bool) -> Decimal:
         """Return what is held or settled on this local day, in US dollars."""
-        day = local_day(self._clock.now()).isoformat()
+        day = local_day(self.clock.now()).isoformat()
         return from_micros(await self._store.read(lambda db: _spent(db, day, simulated)))
 
     async def entry(self, task_id: str) -> Entry | None:
@@ -212,6 +233,10 @@ def _get(db: Connection, task_id: str) -> Task | None:
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
     row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
     return None if row is None else _load(row[0])
+
+
+def _moved_on(task: Task, standing: Task) -> bool:
+    return (task.status, task.attempts) != (standing.status, standing.attempts)
 
 
 def _write(db: Connection, task: Task, event: Event, now: float) -> Task | None:

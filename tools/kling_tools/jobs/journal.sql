@@ -11,9 +11,11 @@ UPDATE tasks SET status = :status, updated = :updated, took = :took, document = 
 SELECT document FROM tasks WHERE id = :id;
 
 -- name: same_request
--- The newest task for the same request that is neither refused nor taken back.
+-- The newest task for the same request that is neither refused nor taken back. While it is open whether it was
+-- accepted at all, its age says nothing, all the less by a clock that was moved.
 SELECT document FROM tasks
-WHERE fingerprint = :fingerprint AND created > :after AND status NOT IN ('failed', 'cancelled')
+WHERE fingerprint = :fingerprint AND status NOT IN ('failed', 'cancelled')
+  AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
 ORDER BY created DESC LIMIT 1;
 
 -- name: active
@@ -22,9 +24,18 @@ WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled')
 ORDER BY created, id;
 
 -- name: occupied_slots
--- Whatever may be running at the provider takes a slot, also what is in doubt.
+-- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
+-- than the task that asks, or a stream of new wishes would keep it waiting for ever.
 SELECT count(*) FROM tasks
-WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure', 'submitted', 'processing');
+WHERE account = :account AND model = :model
+  AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
+       OR (status = 'queued' AND (created, id) < (:created, :id)));
+
+-- name: note_sender
+UPDATE tasks SET sender = :sender WHERE id = :id;
+
+-- name: get_sender
+SELECT sender FROM tasks WHERE id = :id;
 
 -- name: page
 SELECT document FROM tasks

@@ -21,11 +21,13 @@ def next_look(task: Task, times: Sequence[float], looked: float | None, speed: f
     and a task that just became due is found within a tenth of its age. `speed` is a simulator's.
     """
     start = task.accepted_at or now
+    if start > now:  # the clock was set back: how old the task is cannot be told
+        return now if looked is None or looked > now else looked + LONGEST_LOOK
     shortest = SHORTEST_LOOK / max(1.0, speed)
     first = start + shortest
     if len(times) >= ENOUGH_TIMES:
         first = start + max(shortest, sorted(times)[len(times) // 5])
-    if looked is None:
+    if looked is None or looked > now:
         return first
     return max(first, looked + min(LONGEST_LOOK, max(shortest, (looked - start) / 10)))
 

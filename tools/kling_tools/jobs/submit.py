@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from kling_tools.catalog.catalog import priced
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
     Busy,
     KlingError,
@@ -27,52 +28,70 @@ from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, Observati
 
 log = logging.getLogger(__name__)
 
-#: Longer than the provider's worst time to accept a request plus its look-up lag: only then does "not found" mean
-#: "never accepted". Shorter values were shown to buy twice.
-QUARANTINE_SECONDS = 120.0
 #: How long a task may wait for a network that is not there before it is given up, unsent.
 PATIENCE_SECONDS = 600.0
+#: How long it may wait for anything else, such as slots that other programs keep taken. A queue of many videos takes
+#: hours; but nobody expects to pay for what they asked for last week.
+LONGEST_WAIT_SECONDS = 86_400.0
+#: A process that needed longer from the claim to the sending was stopped in between, and others may have judged since.
+STALE_SECONDS = 60.0
+#: How long an outcome that cannot be written down is kept in mind before the next attempt to write it.
+WRITE_AGAIN_SECONDS = 5.0
 
 
 async def submit(account: Account, task: Task, order: Order | None = None) -> tuple[Task, KlingError | None]:
     """Send a queued task if it is ours to send; returns the task as it now is, and the refusal if there was one."""
     try:
+        if account.journal.now() - task.created > LONGEST_WAIT_SECONDS:
+            raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
         order = order or await account.orders.resume(task)
+        started = account.journal.clock.monotonic()
+        claimed = await account.journal.claim(task.id, account.slots, account.sender)
+    except StorageUnavailable as error:
+        # The intent is written and will be sent: to call it refused would have it bought twice.
+        return replace(task, trouble=error.message), None
     except KlingError as error:
-        return await account.journal.apply(task.id, Rejected(Failure.of(error))), error
-    claimed = await account.journal.claim(task.id, account.slots)
+        # Only while it waits: another process may have claimed it, and what that one sends is not ours to end.
+        now = await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
+        return now, error if now.status is Status.FAILED else None
     if claimed is None:
         return await _left_waiting(account, task), None
+    if account.journal.clock.monotonic() - started > STALE_SECONDS:
+        return claimed, None
     event, refusal = await _send(account, claimed, order)
-    try:
-        return await account.journal.apply(task.id, event), refusal
-    except StorageUnavailable as error:
-        if refusal is not None:
-            raise refusal from error
-        # It was sent. The journal still says so, and asks about it once it can be written again.
-        raise Unsure(f"Task {task.id} was sent, and its outcome could not be written down: {error.message}") from error
+    return await _written(account, claimed, event), refusal
 
 
-async def resolve(account: Account, task: Task) -> Task:
-    """Find out what became of a submit whose answer was lost; send it again only when it provably never got in."""
+async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
+    """Find out what became of a submit whose answer was lost; send it again only when it provably never got in.
+
+    Returns whether the provider could be asked and its answer could be used.
+    """
     # Judged before the look-up: a request that is accepted while we ask must not be taken for lost.
-    old_enough = account.journal.now() - (task.sent_at or 0) > QUARANTINE_SECONDS
+    lost = vigil.over(task)
     try:
         found = await account.client.find(task.id, account.client.product(task.plan))
     except KlingError as error:
-        return await account.journal.apply(task.id, Hindered(error.message))
+        await account.journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()), standing=task)
+        return False
     if found is not None:
-        return await account.journal.apply(task.id, _told(found))
-    if not old_enough:
-        return task
-    return await account.journal.apply(task.id, PutBack("The first attempt never arrived; it is sent again.", 0.0))
+        await account.journal.apply(task.id, _told(found))
+    elif lost and await account.journal.sender(task.id) not in ("", account.sender):
+        other = "It was sent with another key, and the present one does not show it; with that key it can be found."
+        await account.journal.apply(task.id, Hindered(other), standing=task)
+        return False
+    elif lost:
+        again = PutBack("The first attempt never arrived; it is sent again.", 0.0)
+        await account.journal.apply(task.id, again, standing=task)
+    return True
 
 
 async def _left_waiting(account: Account, task: Task) -> Task:
     now = (await account.journal.get([task.id])).get(task.id, task)
-    if now.status is not Status.QUEUED or now.not_before > account.journal.now():
+    if now.status is not Status.QUEUED or not account.journal.is_due(now):
         return now
-    return await account.journal.apply(task.id, Hindered(f"All {account.slots} slots are taken; it waits its turn."))
+    waits = Hindered(f"All {account.slots} slots are taken; it waits its turn.")
+    return await account.journal.apply(task.id, waits, standing=now)
 
 
 async def _send(account: Account, task: Task, order: Order) -> tuple[Event, KlingError | None]:
@@ -92,6 +111,17 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
         # A fault of ours after the claim: a byte may have left, so it is a doubt like any other.
         log.exception("task %s: submitting broke", task.id)
         return Doubted("Sending was interrupted by a fault in this program."), None
+
+
+async def _written(account: Account, claimed: Task, event: Event) -> Task:
+    """Write the outcome down, however long the disk refuses: a "no" that is forgotten would be asked about, not found,
+    and sent again, after the person was told that nothing was bought."""
+    while True:
+        try:
+            return await account.journal.apply(claimed.id, event, standing=claimed)
+        except StorageUnavailable as error:
+            log.error("task %s: its outcome cannot be written down yet: %s", claimed.id, error)
+            await account.journal.clock.sleep(WRITE_AGAIN_SECONDS)
 
 
 def _told(found: Observation) -> Seen:

@@ -13,7 +13,8 @@ from kling_tools.model.media import ImageLimits, Picture
 from kling_tools.model.money import Price
 
 Standard = Literal["standard", "legacy"]
-Audio = Literal["off", "native", "always"]
+#: "off" and "native" were chosen; "always" and "none" are models without the choice, and without such a field.
+Audio = Literal["off", "native", "always", "none"]
 Effect = Literal["text-to-video", "image-to-video"]
 
 
@@ -29,10 +30,9 @@ class Route:
 class Plan:
     """One paid task, decided.
 
-    `model` is the catalogue's id, `wire_model` the name on this route. `audio` "always" means that the model has no
-    such switch. `multi_shot` None means that the model has no such field. `image` and `last_image` are as the agent
-    wrote them. `aspect_ratio` None means that the video follows the picture. `typical_seconds` is how long such a
-    task was seen to take.
+    `model` is the catalogue's id, `wire_model` the name on this route. `multi_shot` None means that the model has no
+    such field. `image` and `last_image` are as the agent wrote them. `aspect_ratio` None means that the video follows
+    the picture. `typical_seconds` is how long such a task was seen to take.
     """
 
     tool: str

@@ -5,9 +5,10 @@ These classes are the source of the tools' input schemas. Descriptions are produ
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 TaskId = Annotated[str, Field(max_length=64)]
 WaitSeconds = Annotated[int, Field(ge=0, le=50, description="Wait up to this long for the end, with progress")]
@@ -19,6 +20,16 @@ class Request(BaseModel):
     """A call's arguments: closed, frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=100_000)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true where a number is meant: it would be taken for 1."""
+        if isinstance(value, bool):
+            annotation = cls.model_fields[info.field_name or ""].annotation
+            if {annotation, *get_args(annotation)} & {int, float}:
+                raise PydanticKnownError("int_type")
+        return value
 
 
 class SpendingRequest(Request):
@@ -46,9 +57,11 @@ class CreateVideo(SpendingRequest):
     @model_validator(mode="after")
     def _frames(self) -> CreateVideo:
         if not self.prompt.strip():
-            raise ValueError("prompt is empty: say what should happen in the video")
+            raise ValueError("prompt is empty: say what happens in the video")
         if self.last_image and not self.image:
             raise ValueError("last_image needs image: no Kling model takes a last frame alone")
+        if self.asks_ratio and self.image and self.image.startswith("https://"):
+            raise ValueError("aspect_ratio has no effect with an image by URL: the video takes its shape; leave it out")
         return self
 
     @property
@@ -71,10 +84,16 @@ class CheckStatus(Request):
     task_ids: Annotated[list[TaskId], Field(max_length=20)] | None = Field(None, description="Up to 20 at once")
     wait_seconds: WaitSeconds = 0
 
+    @field_validator("task_ids", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Take `a,b` for a list: no id has a comma."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _some(self) -> CheckStatus:
         if not self.ids:
-            raise ValueError("task_id is missing: list_tasks shows the tasks there are")
+            raise ValueError("task_id is missing: list_tasks shows the ids there are")
         return self
 
     @property
@@ -117,5 +136,5 @@ class ViewVideo(Request):
     @model_validator(mode="after")
     def _one(self) -> ViewVideo:
         if bool(self.task_id) == bool(self.video):
-            raise ValueError("give task_id or video, one of them")
+            raise ValueError("Give task_id or video, and only one of them")
         return self

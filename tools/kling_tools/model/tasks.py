@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from kling_tools.model.errors import KlingError, Spent
+from kling_tools.model.errors import KlingError, Spent, TaskFailed
 from kling_tools.model.plan import Plan
 from kling_tools.model.status import LEGAL, LOOKED_AT, Status
 
@@ -199,16 +199,16 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.CANCELLED, now)
 
 
-def _to(task: Task, status: Status, now: float, **changes: object) -> Task:
+def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:
     if status not in LEGAL[task.status]:
         return task
     if status.ended:
         changes["ended_at"] = now
-    return replace(task, status=status, updated=now, **changes)  # type: ignore[arg-type]
+    return replace(task, status=status, updated=now, **changes)
 
 
 def _seen(task: Task, seen: Observation, now: float) -> Task:
-    known: dict[str, object] = {
+    known: dict[str, Any] = {
         "remote": seen.remote,
         "simulated": task.simulated or seen.simulated,
         "charge": seen.charge or task.charge,
@@ -224,8 +224,8 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
         case "failed":
             spent: Spent = "yes" if seen.charge and (seen.charge.units or seen.charge.usd) else "no"
             reason = seen.reason or "Kling gave no reason."
-            failure = Failure(code="task_failed", message=f"Kling could not finish the task: {reason}", spent=spent)
-            return _to(task, Status.FAILED, now, failure=failure, **known)
+            failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent)
+            return _to(task, Status.FAILED, now, failure=Failure.of(failed), **known)
         case "succeeded":
             outputs = tuple(
                 Output(kind=o.kind, url=o.url, seconds=o.seconds, url_expires=now + URL_LIFETIME) for o in seen.outputs

@@ -165,7 +165,7 @@ def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
         eta_seconds=studio.eta(task),
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
-        notes=[*(task.plan.notes if decided else ()), *task.notes, *_trouble(task)],
+        notes=[*task.notes, *(task.plan.notes if decided else ()), *_trouble(task)],
         next=_next(task, studio.eta(task)),
         resource_uri=task_uri(task.id),
         created=iso(task.created),
@@ -219,15 +219,17 @@ def _error(task: Task) -> ErrorFacts | None:
 
 
 def _next(task: Task, eta: int | None) -> str:
+    wait = f"check_status task_id={task.id} wait_seconds=45"
     match task.status.shown:
         case "succeeded":
             return f"view_video task_id={task.id} to look at it; give the person the path"
         case "failed":
+            if task.failure is not None and task.failure.retryable:
+                return "create it again with the same arguments"
             return "change what the error names, then create it again"
         case "cancelled":
             return "nothing: it was taken back before it was sent"
         case "unsure":
-            return f"check_status task_id={task.id} wait_seconds=45; do not create it again"
+            return f"{wait}; do not create it again"
         case _:
-            when = f" in about {eta} s" if eta and eta > 50 else " wait_seconds=45"
-            return f"check_status task_id={task.id}{when}"
+            return f"{wait}; about {eta} s left" if eta else wait

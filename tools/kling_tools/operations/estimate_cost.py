@@ -23,14 +23,16 @@ async def run(studio: Studio, request: EstimateCost, report: Report) -> Answer:
     if len(refusals) == len(quotes) and refusals:
         raise refusals[0]
     confirm = any(studio.needs_confirmation(q.outcome.price) for q in quotes if not isinstance(q.outcome, KlingError))
-    then = "ask the person, then call it with confirm_cost=true" if confirm else "call it with the same arguments"
+    call = f"call {request.tool} with the same arguments"
+    asks = confirm and not spending.confirm_cost
+    then = f"ask the person; if they agree, {call} and confirm_cost=true" if asks else call
     return Answer(
         EstimateFacts(
             tool=request.tool,
             quotes=[_quote(q) for q in quotes],
             budget_left_usd=plain(await studio.budget_left()),
-            needs_confirmation=confirm and not spending.confirm_cost,
-            next=f"{request.tool}: {then}",
+            needs_confirmation=asks,
+            next=then,
         )
     )
 

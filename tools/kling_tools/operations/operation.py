@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.requests import Request
@@ -54,9 +55,35 @@ SYNONYMS = {
     "confirm": "confirm_cost",
 }
 
-
 #: How many faults of a kind are told: an agent mends a few at a time.
 _TOLD = 5
+
+Limits = Mapping[str, Any]
+
+#: From here on a length guards our memory, and an agent that shortened to it would only be refused again.
+UNTOLD = 100_000
+
+#: Pydantic's word for a fault -> what the argument has to be. Its own sentences speak to programmers.
+_HAS_TO_BE: dict[str, Callable[[Limits], str]] = {
+    "string_type": lambda _: "text",
+    "string_unicode": lambda _: "whole characters",
+    "int_type": lambda _: "a whole number",
+    "int_parsing": lambda _: "a whole number",
+    "int_parsing_size": lambda _: "a smaller number",
+    "int_from_float": lambda _: "a whole number",
+    "float_type": lambda _: "a number",
+    "float_parsing": lambda _: "a number",
+    "finite_number": lambda _: "a finite number",
+    "bool_type": lambda _: "true or false",
+    "bool_parsing": lambda _: "true or false",
+    "list_type": lambda _: "a list",
+    "dict_type": lambda _: "an object",
+    "literal_error": lambda limits: str(limits["expected"]).replace("'", ""),
+    "greater_than_equal": lambda limits: f"at least {limits['ge']:g}",
+    "less_than_equal": lambda limits: f"at most {limits['le']:g}",
+}
+#: Faults of size, where the description of the argument helps.
+_OF_SIZE = frozenset({"greater_than_equal", "less_than_equal"})
 
 
 class Report(Protocol):
@@ -94,13 +121,15 @@ class Operation(Generic[R]):
         Raises:
             InvalidArguments: every fault at once, in our words.
         """
-        known = list(self.request.model_fields)
+        own = self.request.__annotations__
+        known = sorted(self.request.model_fields, key=lambda name: name not in own)
         faults = [_unknown(name, known) for name in arguments if name not in known][:_TOLD]
         request: R | None = None
         try:
             request = self.request.model_validate({name: v for name, v in arguments.items() if name in known})
         except ValidationError as error:
-            faults += [_fault(dict(e)) for e in error.errors(include_url=False)[:_TOLD]]
+            fields = self.request.model_fields
+            faults += [_fault(e, fields) for e in error.errors(include_url=False)[:_TOLD]]
         if request is None or faults:
             raise InvalidArguments(" ".join(faults))
         return request
@@ -114,10 +143,48 @@ def _unknown(name: str, known: list[str]) -> str:
     return f"There is no argument {quoted(name, 40)}; there are {', '.join(known)}."
 
 
-def _fault(error: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    message = str(error["msg"]).removeprefix("Value error, ")
+def _fault(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> str:
+    """Return one of pydantic's errors as a sentence about the argument."""
+    kind, limits, value = str(error["type"]), error.get("ctx", {}), error["input"]
+    place = _place(error["loc"])
+    about = _about(error["loc"], fields)
     if not place:
-        return f"{message}."
-    given = "" if error["type"] == "missing" else f" (given: {quoted(error['input'], 60)})"
-    return f"{place}: {message[:1].lower()}{message[1:]}{given}."
+        return f"{str(error['msg']).removeprefix('Value error, ')}."
+    if kind == "missing":
+        return f"{place} is missing{about}."
+    if kind == "string_too_short":
+        return f"{place} is empty{about}."
+    if kind == "string_too_long":
+        most = limits["max_length"]
+        takes = "far fewer" if most >= UNTOLD else f"at most {most}"
+        return f"{place} takes {takes} characters, not {len(value)}."
+    if kind == "too_long":
+        return f"{place} takes at most {limits['max_length']}, not {len(value)}."
+    if kind == "string_pattern_mismatch":
+        return f"{place} does not fit: {_given(value)}{about}."
+    if kind in _HAS_TO_BE:
+        wanted = _HAS_TO_BE[kind](limits)
+        return f"{place} has to be {wanted}, not {_given(value)}{about if kind in _OF_SIZE else ''}."
+    return f"{place} cannot be {_given(value)}{about}."
+
+
+def _given(value: object) -> str:
+    """Return a value as the caller wrote it: text quoted, numbers bare, the rest by its kind."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"{value}"[:40]
+    if isinstance(value, str):
+        return quoted(value, 60)
+    return "an object" if isinstance(value, Mapping) else "a list"
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    name, *inside = loc or ("",)
+    return f"{name}{''.join(f'[{part}]' for part in inside)}"
+
+
+def _about(loc: tuple[str | int, ...], fields: Mapping[str, FieldInfo]) -> str:
+    """Return ` (what it is)`, as the tool's schema says it."""
+    words = fields[str(loc[0])].description if loc and str(loc[0]) in fields else None
+    return f" ({words})" if words else ""

@@ -50,7 +50,7 @@ class Connection:
 
 
 def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url: str, region: str) -> Connection:
-    """Return the official provider: an API key wins and opens the current API, a key pair opens the first one.
+    """Return the official provider: an API key wins and opens the current API, a key pair only the legacy one.
 
     Raises:
         BadSettings: no credentials, half a pair, or an unknown region.

@@ -1,4 +1,4 @@
-"""Kling's first API: flat bodies with a `model_name`, each product with its own queries (kling-official 2.4, 2.5, 4).
+"""Kling's legacy API: flat bodies with a `model_name`, each product with its own queries (kling-official 2.4, 2.5, 4).
 
 Kept because a pair of access and secret key opens nothing else.
 """
@@ -11,9 +11,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from kling_tools.model import plan as plans
 from kling_tools.model.errors import Impossible, quoted
-from kling_tools.model.plan import Effect, Order, Plan
+from kling_tools.model.plan import Effect, Order, Plan, Standard
 from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
 from kling_tools.providers.kling import reading
@@ -25,9 +24,6 @@ PRODUCTS: Mapping[Effect, str] = {
 }
 MODES: Mapping[str, str] = {"720p": "std", "1080p": "pro", "4k": "4k"}
 
-#: Models from before `sound`, which came with v2-6 (kling-official 4.2).
-WITHOUT_SOUND_FIELD = frozenset({"kling-v2-5-turbo"})
-
 #: Up to this many tasks of a product are asked about one by one; beyond, its list is cheaper.
 SINGLE_QUERIES = 3
 PAGE_SIZE = 500
@@ -35,11 +31,11 @@ LAST_PAGE = 1000
 
 
 class Legacy:
-    """The first API as a dialect."""
+    """The legacy API as a dialect."""
 
-    standard: plans.Standard = "legacy"
+    standard: Standard = "legacy"
 
-    def product(self, plan: plans.Plan) -> str:
+    def product(self, plan: Plan) -> str:
         """Return the product's path (kling-official 4.2, 4.3)."""
         return PRODUCTS[plan.effect]
 
@@ -113,7 +109,7 @@ def _mode(plan: Plan) -> str:
 
 def _sound_and_shots(plan: Plan) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    if plan.audio != "always" and plan.wire_model not in WITHOUT_SOUND_FIELD:
+    if plan.audio in {"off", "native"}:
         fields["sound"] = "on" if plan.audio == "native" else "off"
     if plan.multi_shot is not None:
         fields["multi_shot"] = plan.multi_shot

@@ -11,9 +11,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from kling_tools.model import plan as plans
 from kling_tools.model.errors import quoted
 from kling_tools.model.plan import Order, Plan
+from kling_tools.model.plan import Standard as ApiStandard
 from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
 from kling_tools.providers.kling import reading
@@ -23,16 +23,13 @@ TASKS = "/tasks"
 IDS_PER_QUERY = 20
 MAX_LIST = 500
 
-#: Models whose settings have no `audio` field at all (kling-official 3.2, rows 11 and 12).
-WITHOUT_AUDIO_FIELD = frozenset({"kling-2.5-turbo"})
-
 
 class Standard:
     """The current API as a dialect."""
 
-    standard: plans.Standard = "standard"
+    standard: ApiStandard = "standard"
 
-    def product(self, plan: plans.Plan) -> str:
+    def product(self, plan: Plan) -> str:
         """Return the product's path, which names the model (kling-official 3.2)."""
         return f"/{plan.effect}/{plan.wire_model}"
 
@@ -100,7 +97,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
     settings: dict[str, Any] = {"resolution": plan.resolution, "duration": plan.seconds}
     if plan.effect == "text-to-video" and plan.aspect_ratio:
         settings["aspect_ratio"] = plan.aspect_ratio
-    if plan.audio != "always" and plan.wire_model not in WITHOUT_AUDIO_FIELD:
+    if plan.audio in {"off", "native"}:
         settings["audio"] = plan.audio
     if plan.multi_shot is not None:
         settings["multi_shot"] = plan.multi_shot
