@@ -172,7 +172,7 @@ def test_what_a_refusal_suggests_is_accepted(model: str | None, standard: Standa
             continue
         assert error.message
         if error.advice.startswith("As asked it works with "):
-            named = re.findall(r"(kling-[\w.-]+) \(", error.advice)
+            named = re.findall(r"(kling-[\w.-]+) for", error.advice)
             assert named
             changes: list[dict[str, Any]] = [{"model": name} for name in named]
         elif match := re.fullmatch(r"(.+) would work with (kling-[\w.-]+)\.", error.advice):

@@ -63,6 +63,7 @@ async def test_a_bought_task_comes_back_with_its_place() -> None:
         httpx2.Response(502, text="<html>Bad Gateway</html>"),
         httpx2.Response(200, content=b'{"code": 0, "data": {"id": "88'),
         enveloped({}),
+        enveloped(standard_task("1", external_id="k-of-somebody-else")),
         httpx2.ReadTimeout(""),
         httpx2.ReadError(""),
         ConnectionResetError(),

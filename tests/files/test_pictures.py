@@ -63,10 +63,10 @@ def test_a_missing_end_is_seen_without_decoding(kind: str) -> None:
     ids=["fill", "segments", "zero", "scans", "flat", "headless"],
 )
 def test_a_hostile_header_is_refused_at_once(kind: str, data: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(Damaged):
         read_header(data, kind)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 3
 
 
 def test_a_png_of_endless_empty_parts_ends() -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 from tests.files.conftest import picture_bytes
-from tests.jobs.house import NO_FILES, RICH, House, a_house
+from tests.jobs.house import NO_FILES, RICH, HandClock, House, a_house
 from tests.promises import keeps
 from tests.studio.open import studio_of
 
 from kling_sandbox import Fault
+from kling_tools.connect import open_accounts
+from kling_tools.jobs.account import Account
 from kling_tools.jobs.submit import LONGEST_WAIT_SECONDS, submit
 from kling_tools.model.requests import ListTasks
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
+from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -197,6 +200,32 @@ async def test_what_was_agreed_on_earlier_is_not_sent_once_spending_is_forbidden
         house.account = allowed
         await house.beat(1)
         assert await house.bought() == [task.id]
+
+
+FORBIDDING = {
+    "KLING_READ_ONLY": "1",
+    "KLING_MAX_USD_PER_DAY": "0",
+    "KLING_MAX_USD_PER_CALL": "nothing",
+}
+
+
+@pytest.mark.parametrize(("name", "value"), FORBIDDING.items(), ids=FORBIDDING)
+def test_settings_that_forbid_spending_also_forbid_sending(tmp_path: Path, name: str, value: str) -> None:
+    def account(**more: str) -> Account:
+        env = {"KLING_DATA_DIR": str(tmp_path), "KLING_OUTPUT_DIR": str(tmp_path)}
+        return open_accounts(Settings.from_env({**env, "KLING_API_KEY": "a-key", **more}), HandClock()).accounts[0]
+
+    assert account().frozen == ""
+    assert name in account(**{name: value}).frozen
+
+
+def test_the_mark_of_a_key_tells_keys_apart_and_not_what_they_are(tmp_path: Path) -> None:
+    def mark(key: str) -> str:
+        env = {"KLING_DATA_DIR": str(tmp_path), "KLING_OUTPUT_DIR": str(tmp_path), "KLING_API_KEY": key}
+        return open_accounts(Settings.from_env(env), HandClock()).accounts[0].sender
+
+    assert mark("key-one-123") == mark("key-one-123") != mark("key-two-123")
+    assert len(mark("key-one-123")) == 8
 
 
 # --- what the provider says -----------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ class Orders:
         kept = [o for o in task.outputs if o.path]
         if len(kept) < ref.output:
             raise BadMedia(
-                f"Task {task.id} is {task.status.shown} and has no file {ref.output}.",
+                f"Task {task.id} has no file {ref.output}; its status is {task.status.shown}.",
                 advice=f"check_status task_id={task.id} tells when it is done.",
             )
         path = Path(kept[ref.output - 1].path)

@@ -152,8 +152,9 @@ def _translated(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             raise
+        reason = getattr(error, "strerror", None) or error
         raise StorageUnavailable(
-            f"The journal at {path} cannot be used: {error}.",
+            f"The journal at {path} cannot be used: {reason}.",
             advice="Free some space or set KLING_DATA_DIR to a directory that can be written.",
         ) from error
 

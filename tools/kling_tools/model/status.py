@@ -56,7 +56,17 @@ _SHOWN: dict[Status, Shown] = {
 }
 
 LEGAL: dict[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.SUBMITTING, Status.CANCELLED, Status.FAILED}),
+    # Straight to submitted and beyond: a task that was put back, and turns out to have been accepted after all.
+    Status.QUEUED: frozenset(
+        {
+            Status.SUBMITTING,
+            Status.SUBMITTED,
+            Status.PROCESSING,
+            Status.FETCHING,
+            Status.CANCELLED,
+            Status.FAILED,
+        }
+    ),
     Status.SUBMITTING: frozenset(
         {Status.QUEUED, Status.SUBMITTED, Status.PROCESSING, Status.FETCHING, Status.UNSURE, Status.FAILED}
     ),

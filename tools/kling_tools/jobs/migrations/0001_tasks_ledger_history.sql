@@ -1,4 +1,5 @@
 -- The truth about every task. `document` is the whole task as JSON; the other columns are what is searched by.
+-- `sender` marks the credentials it was last sent with: under others a look-up that finds nothing says nothing.
 CREATE TABLE tasks (
     id          TEXT PRIMARY KEY,
     status      TEXT NOT NULL,
@@ -9,6 +10,7 @@ CREATE TABLE tasks (
     fingerprint TEXT NOT NULL,
     words       TEXT NOT NULL,
     took        REAL,
+    sender      TEXT NOT NULL DEFAULT '',
     document    TEXT NOT NULL
 ) STRICT;
 
