@@ -11,7 +11,7 @@ import difflib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from pydantic import AnyUrl
 from kling_mcp.logs import incident
 from kling_mcp.replies import failure, refusal, reply
 from kling_mcp.resources import Shelf
-from kling_mcp.schemas import Schema, input_schema, output_schema
+from kling_mcp.schemas import Schema, input_schema, output_schemas
 from kling_mcp.shim import ResourceContents
 from kling_tools.model.errors import KlingError, UnknownTask, quoted
 from kling_tools.operations.operation import Operation
@@ -92,8 +92,14 @@ class House:
         self._known.set()
 
 
-def tool_of(operation: Operation[Any]) -> Tool:
-    """Return an operation as hosts list it, with every hint set."""
+def tools_of(operations: Iterable[Operation[Any]]) -> dict[str, Tool]:
+    """Return operations as hosts list them, with every hint set, by name."""
+    listed = list(operations)
+    answers = output_schemas(operation.facts for operation in listed)
+    return {operation.name: _tool(operation, answers[operation.facts]) for operation in listed}
+
+
+def _tool(operation: Operation[Any], answer: Schema) -> Tool:
     reads = operation.effect == "reads"
     # A read that can wait looks at Kling; every other one looks at this machine.
     asks_kling = not reads or "wait_seconds" in operation.request.model_fields
@@ -102,7 +108,7 @@ def tool_of(operation: Operation[Any]) -> Tool:
         title=operation.title,
         description=operation.description,
         input_schema=input_schema(operation.request),
-        output_schema=output_schema(operation.facts),
+        output_schema=answer,
         annotations=ToolAnnotations(
             title=operation.title,
             read_only_hint=reads,
@@ -141,7 +147,7 @@ class OperationServer(MCPServer[House]):
 
     @cached_property
     def _tools(self) -> dict[str, Tool]:
-        return {name: tool_of(operation) for name, operation in self._operations.items()}
+        return tools_of(self._operations.values())
 
     async def list_tools(self) -> list[Tool]:
         """List the operations; the schemas are computed once."""

@@ -7,9 +7,11 @@ lose only the noise. Beside the bridge, because pydantic's habits are no part of
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 Schema = dict[str, Any]
 
@@ -34,10 +36,40 @@ def input_schema(request: type[BaseModel]) -> Schema:
     return schema
 
 
-def output_schema(facts: type[BaseModel]) -> Schema:
-    """Return the schema of what a tool answers with."""
-    bare: Schema = _bare(facts.model_json_schema(mode="serialization"))
-    return bare
+def output_schemas(facts: Iterable[type[BaseModel]]) -> dict[type[BaseModel], Schema]:
+    """Return the schemas of what tools answer with, made in one pass: each pass costs start-up the most of its time."""
+    classes = list(dict.fromkeys(facts))
+    modes: list[tuple[type[BaseModel], Literal["serialization"]]] = [(cls, "serialization") for cls in classes]
+    places, shared = models_json_schema(modes)
+    known: Schema = _bare(shared["$defs"], names=True)
+    return {cls: _alone(_named(places[cls, "serialization"]), known) for cls in classes}
+
+
+def _alone(name: str, known: Schema) -> Schema:
+    """Return a definition together with those it needs."""
+    needed: dict[str, None] = {}
+    waiting = list(_references(known[name]))
+    while waiting:
+        if (reference := waiting.pop()) not in needed:
+            needed[reference] = None
+            waiting += _references(known[reference])
+    alone: Schema = dict(known[name])
+    return {**alone, "$defs": {other: known[other] for other in sorted(needed)}} if needed else alone
+
+
+def _references(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield _named(node)
+        for item in node.values():
+            yield from _references(item)
+
+
+def _named(node: Schema) -> str:
+    return str(node["$ref"]).rpartition("/")[2]
 
 
 def _argument(node: Any, definitions: Schema) -> Any:
@@ -46,7 +78,7 @@ def _argument(node: Any, definitions: Schema) -> Any:
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        node = {**definitions[node["$ref"].rpartition("/")[2]], **{k: v for k, v in node.items() if k != "$ref"}}
+        node = {**definitions[_named(node)], **{k: v for k, v in node.items() if k != "$ref"}}
     if "anyOf" in node:
         node = {**_only_choice(node["anyOf"]), **{k: v for k, v in node.items() if k != "anyOf"}}
     return {key: _argument(value, definitions) for key, value in node.items() if not _noise(key, value)}

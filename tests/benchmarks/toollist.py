@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "server"), str(ROOT / "tools")]
 
-from kling_mcp.bridge import tool_of  # noqa: E402
+from kling_mcp.bridge import tools_of  # noqa: E402
 from kling_tools.operations.all import ALL  # noqa: E402
 
 TABLE = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
@@ -43,7 +43,7 @@ def main() -> int:
     size = total = 0
     print(f"{'tool':<16} {'bytes':>6} {'tokens':>6}")
     for operation in ALL:
-        tool = tool_of(operation)
+        tool = tools_of([operation])[operation.name]
         told = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         size, total = size + len(text.encode()), total + count(text)

@@ -13,7 +13,7 @@ import pytest
 from tests.server.acting import ActingStudio, Era, both_eras, serving, session, settings_in
 
 from kling_mcp.app import INSTRUCTIONS, build_server
-from kling_mcp.bridge import tool_of
+from kling_mcp.bridge import tools_of
 from kling_tools.operations.all import ALL
 from kling_tools.operations.operation import Operation
 
@@ -39,7 +39,7 @@ def nodes(schema: Any) -> Iterator[dict[str, Any]]:
 
 def listed(operation: Operation[Any]) -> dict[str, Any]:
     """Return a tool as it goes over the wire."""
-    return tool_of(operation).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return tools_of([operation])[operation.name].model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 @every_tool
