@@ -15,9 +15,9 @@ pytestmark = pytest.mark.anyio
 
 @keeps("nothing-lost", "nothing-twice", "result-kept")
 async def test_a_new_server_finishes_the_task_of_a_killed_one(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=30.0) as kling:
+    async with simulating(tmp_path, speed=60.0) as kling:
         async with hosting(kling.env()) as first:
-            task_id = (await first.facts("create_video", prompt="a fox in the snow"))["task_id"]
+            task_id = (await first.facts("create_video", prompt="a fox in the snow", seconds=3))["task_id"]
             await first.kill()
         async with hosting(kling.env()) as second:
             task = await second.ended(task_id)
@@ -36,7 +36,7 @@ async def test_a_server_killed_while_it_buys_leaves_one_task_or_none(tmp_path: P
         # The provider takes its time to accept, so that the kill falls before, into or after the purchase.
         await kling.faults({"on": "create", "delay": 0.2})
         async with hosting(kling.env()) as first:
-            await first.send("tools/call", {"name": "create_video", "arguments": {"prompt": "a paper boat"}})
+            await first.send("tools/call", {"name": "create_video", "arguments": {"prompt": "a paper boat", "seconds": 3}})
             await asyncio.sleep(after)
             await first.kill()
         async with hosting(kling.env()) as second:
@@ -83,8 +83,8 @@ async def test_two_servers_asked_the_same_at_once_buy_one_video(tmp_path: Path) 
 
 @keeps("nothing-lost")
 async def test_the_other_server_goes_on_watching_when_the_watching_one_is_killed(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=20.0) as kling, hosting(kling.env()) as watcher:
-        task_id = (await watcher.facts("create_video", prompt="a lighthouse at dusk"))["task_id"]
+    async with simulating(tmp_path, speed=40.0) as kling, hosting(kling.env()) as watcher:
+        task_id = (await watcher.facts("create_video", prompt="a lighthouse at dusk", seconds=3))["task_id"]
         async with hosting(kling.env()) as other:
             assert (await other.facts("check_status", task_id=task_id))["tasks"][0]["status"] != "succeeded"
             await watcher.kill()
@@ -95,7 +95,7 @@ async def test_the_other_server_goes_on_watching_when_the_watching_one_is_killed
 async def test_a_host_that_closes_stdin_in_the_middle_of_a_call_leaves_a_task_that_goes_on(tmp_path: Path) -> None:
     async with simulating(tmp_path) as kling:
         async with hosting(kling.env()) as first:
-            task_id = (await first.facts("create_video", prompt="rain on a window"))["task_id"]
+            task_id = (await first.facts("create_video", prompt="rain on a window", seconds=3))["task_id"]
             waiting = {"task_id": task_id, "wait_seconds": 50}
             await first.send("tools/call", {"name": "check_status", "arguments": waiting})
             assert await first.close() == 0

@@ -47,7 +47,7 @@ FAREWELL_SECONDS = 5.0
 
 #: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
 #: journal lets one of them through in any case.
-FOREIGN_SECONDS = 15.0
+FOREIGN_SECONDS = 5.0
 #: A task that was just accepted may be missing from the provider's answers for a while.
 UNSEEN_SECONDS = 60.0
 
