@@ -36,7 +36,8 @@ async def test_a_server_killed_while_it_buys_leaves_one_task_or_none(tmp_path: P
         # The provider takes its time to accept, so that the kill falls before, into or after the purchase.
         await kling.faults({"on": "create", "delay": 0.2})
         async with hosting(kling.env()) as first:
-            await first.send("tools/call", {"name": "create_video", "arguments": {"prompt": "a paper boat", "seconds": 3}})
+            wish = {"prompt": "a paper boat", "seconds": 3}
+            await first.send("tools/call", {"name": "create_video", "arguments": wish})
             await asyncio.sleep(after)
             await first.kill()
         async with hosting(kling.env()) as second:
