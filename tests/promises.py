@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """A promise of the surface (section 5) in our own words; `limits` says precisely what is not kept yet."""
+    """One thing we promise people; `limits` says precisely what is not kept yet."""
 
     id: str
     number: int

@@ -31,7 +31,7 @@ from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
 
-#: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again (engine 2.4).
+#: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again.
 SUBMIT_SECONDS = 100.0
 QUERY_SECONDS = 100.0
 #: How far a list is followed for one look: 20 pages of 500 are 10,000 tasks.
