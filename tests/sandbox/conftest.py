@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import httpx2
 import pytest
 
 from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app, find_ffmpeg
+from kling_sandbox.tasks import Media, Purchase, begin
 
 
 class Clock:
@@ -42,6 +45,12 @@ class House:
         data: dict[str, Any] = reply.json()["data"]
         return data
 
+    async def ignored(self) -> list[str]:
+        """Return what the last creating call sent in vain."""
+        calls = (await self.bare.get("/sandbox/requests")).json()
+        found: list[str] = [call for call in calls if call["kind"] == "create"][-1]["ignored"]
+        return found
+
     async def bought(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.bare.get("/sandbox/tasks")).json()
         return found
@@ -67,6 +76,33 @@ def jpeg(colour: str = "red", size: tuple[int, int] = (900, 600), kind: str = "J
 
 def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def keep_film(house: House, **facts: Any) -> tuple[str, str]:
+    """Put a finished film into the house, as if it had been made; return its id and its address."""
+    film = Media(kind="video", name="video.mp4", **{"seconds": 5, "width": 1280, "height": 720, **facts})
+    return _keep(house, film, "/text-to-video/kling-3.0")
+
+
+def keep_sound(house: House, seconds: float = 5.0) -> tuple[str, str]:
+    """Put a finished sound into the house; return its id and its address."""
+    return _keep(house, Media(kind="audio", name="audio.mp3", seconds=seconds), "/v1/audio/text-to-audio")
+
+
+def _keep(house: House, made: Media, path: str) -> tuple[str, str]:
+    task = begin(Purchase(model="m", units="0", settings={}, media=(made,), makes_in=1), path, now=1, speed=1)
+    task = dataclasses.replace(task, ends_ms=round(house.clock.now * 1000) - 1)
+    house.app.desk.store.add(task, slots=99)
+    return task.media_id(made.kind), f"http://kling.sandbox/files/{task.id}/{task.token}/{made.name}"
+
+
+def wav(seconds: float) -> str:
+    """Return a silent sound in base64."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(round(seconds * 8000) * 2))
+    return base64_of(out.getvalue())
 
 
 @pytest.fixture

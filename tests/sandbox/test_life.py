@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from tests.sandbox.conftest import House
 
 from kling_sandbox import Fault
-from kling_sandbox.order import T2V, Order
-from kling_sandbox.tasks import LIFETIME_MS, Task, at, begin
+from kling_sandbox.models import MODELS
+from kling_sandbox.order import T2V, Order, Shot
+from kling_sandbox.tasks import LIFETIME_MS, Media, Purchase, Task, at, begin
 
 ORDER = {"submitted": 0, "processing": 1, "succeeded": 2, "failed": 2}
 
 
 @given(
-    model=st.sampled_from(["kling-3.0-turbo", "kling-3.0", "kling-2.6", "kling-o1", "kling-2.5-turbo"]),
-    seconds=st.integers(3, 15),
+    makes_in=st.floats(0, 2000),
     speed=st.floats(0.1, 10_000),
     looks=st.lists(st.floats(0, 5000), max_size=20),
     failure=st.sampled_from(["", "no"]),
 )
-def test_a_state_never_goes_back_and_its_time_moves_with_it(model, seconds, speed, looks, failure):
-    order = Order(product=T2V, model=model, seconds=seconds)
-    task = begin(order, now=1000.0, speed=speed, units="1", failure=failure)
+def test_a_state_never_goes_back_and_its_time_moves_with_it(makes_in, speed, looks, failure):
+    bought = Purchase(model="m", units="1", settings={}, makes_in=makes_in)
+    task = begin(bought, "/p", now=1000.0, speed=speed, failure=failure)
     seen = [at(task, 1000.0 + look) for look in sorted(looks)]
     for before, after in itertools.pairwise(seen):
         assert ORDER[before.status] <= ORDER[after.status]
@@ -34,16 +34,20 @@ def test_a_state_never_goes_back_and_its_time_moves_with_it(model, seconds, spee
 
 
 @given(text=st.text(max_size=50), elements=st.lists(st.text(max_size=5), max_size=3))
-def test_a_task_survives_the_store_unchanged(text, elements):
-    order = Order(product=T2V, model="kling-3.0", prompt=text, elements=tuple(elements))
-    task = begin(order, now=1.0, speed=1, units="3.0")
-    assert Task.from_json(task.to_json()) == task
+def test_a_task_and_its_order_survive_the_store_unchanged(text, elements):
+    shot = Shot(index=1, seconds=5, text=text)
+    order = Order(product=T2V, model="kling-3.0", prompt=text, elements=tuple(elements), shots=(shot,))
+    film = Media(kind="video", name="video.mp4", seconds=5)
+    task = begin(Purchase(model="m", units="3.0", settings=order.to_settings(), media=(film,)), "/p", now=1.0, speed=1)
+    again = Task.from_json(task.to_json())
+    assert again.bought.media == (film,)
+    assert Order.from_settings(again.settings) == order
 
 
 def test_times_are_near_the_seen_ones():
-    def total(model: str, seconds: int) -> float:
-        task = begin(Order(product=T2V, model=model, seconds=seconds), now=0, speed=1, units="1")
-        return task.ends_ms / 1000
+    def total(name: str, seconds: int) -> float:
+        base, each = next(model.pace for model in MODELS if model.name == name)
+        return base + each * seconds
 
     assert total("kling-3.0-turbo", 3) == 28
     assert total("kling-2.5-turbo", 5) == 50
@@ -152,4 +156,15 @@ async def test_results_are_purged_after_thirty_days(house):
     item = await house.finish(made["id"])
     house.clock.now += LIFETIME_MS / 1000 + 1
     assert (await house.bare.get(item["outputs"][0]["url"])).status_code == 403
-    assert (await house.task(made["id"]))["outputs"] == []
+    purged = await house.task(made["id"])
+    assert (purged["status"], purged["outputs"]) == ("succeeded", [])
+
+
+@pytest.mark.anyio
+async def test_a_purged_legacy_task_has_no_result_any_more(house):
+    body = {"model_name": "kling-v3", "prompt": "x"}
+    id = (await house.call("POST", "/v1/videos/text2video", json=body)).json()["data"]["task_id"]
+    house.clock.now += LIFETIME_MS / 1000 + 1000
+    purged = (await house.call("GET", f"/v1/videos/text2video/{id}")).json()["data"]
+    assert purged["task_status"] == "succeed"
+    assert "task_result" not in purged

@@ -166,7 +166,7 @@ async def test_costs_come_in_the_double_envelope_and_fall_with_succeeded_tasks(h
     reply = await house.call("GET", "/account/costs?start_time=1&end_time=1790000000000")
     data = reply.json()["data"]
     assert data["code"] == 0
-    (pack,) = data["resource_pack_subscribe_infos"]
+    (pack,) = (pack for pack in data["resource_pack_subscribe_infos"] if "Video" in pack["resource_pack_name"])
     assert pack["total_quantity"] - pack["remaining_quantity"] == 6.0
 
 

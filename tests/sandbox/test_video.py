@@ -164,7 +164,7 @@ async def test_two_sandboxes_on_one_directory_serve_one_file(studio, tmp_path, c
     url = item["outputs"][0]["url"]
     one, two = await asyncio.gather(studio.bare.get(url), other.bare.get(url))
     assert one.headers["etag"] == two.headers["etag"]
-    assert [file.suffix for file in (tmp_path / "state" / "videos").iterdir()] == [".mp4"]
+    assert [file.suffix for file in (tmp_path / "state" / "results").iterdir()] == [".mp4"]
 
 
 async def test_a_file_needs_its_token_and_a_finished_task(studio):

@@ -14,7 +14,7 @@ from kling_sandbox.faults import Fault
 
 if TYPE_CHECKING:
     from kling_sandbox.app import create_app
-    from kling_sandbox.render import find_ffmpeg
+    from kling_sandbox.encoder import find_ffmpeg
     from kling_sandbox.serving import serve
 
 __all__ = ["ACCESS_KEY", "API_KEY", "SECRET_KEY", "Fault", "SandboxConfig", "create_app", "find_ffmpeg", "serve"]
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> Any:
 
         return serve
     if name == "find_ffmpeg":
-        from kling_sandbox.render import find_ffmpeg
+        from kling_sandbox.encoder import find_ffmpeg
 
         return find_ffmpeg
     raise AttributeError(name)

@@ -1,9 +1,8 @@
-"""The routes: which path asks for what. Dialects translate, the desk decides, the gate stands around."""
+"""The routes: which path asks for what. Products read and show, the desk decides, the gate stands around."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -12,15 +11,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from kling_sandbox import auth, control, fields, legacy, listing, standard
+from kling_sandbox import auth, control, fields, listing, registry, shapes
+from kling_sandbox.callbacks import Callbacks
 from kling_sandbox.config import SandboxConfig
 from kling_sandbox.desk import Desk
 from kling_sandbox.envelope import Refusal, failure, invalid, success
-from kling_sandbox.files import FileRoom
+from kling_sandbox.files import FileRoom, address_on
 from kling_sandbox.gate import Gate
+from kling_sandbox.product import JSON, Address, Asked, Endpoint, Product, Workshop
 from kling_sandbox.tasks import Task
 
-PACK_UNITS = 10_000
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Sandbox(Starlette):
@@ -29,7 +30,9 @@ class Sandbox(Starlette):
     def __init__(self, config: SandboxConfig) -> None:
         self.desk = Desk(config)
         self.gate = Gate(config)
-        self.files = FileRoom(self.desk)
+        self.products = {product.path: product for product in registry.products(config)}
+        self.files = FileRoom(self.desk, Workshop(self.desk, self.products))
+        self.callbacks = Callbacks(config, self._callback_body)
         super().__init__(routes=self._routes(), exception_handlers={Refusal: _refused, 404: _unknown, 405: _unknown})
         self.router.redirect_slashes = False  # a redirect would answer what the real API calls unknown
 
@@ -41,37 +44,81 @@ class Sandbox(Starlette):
         await self.gate(super().__call__, scope, receive, send)
 
     def _routes(self) -> list[Route]:
-        return [
+        routes = [
             Route("/tasks", self.tasks_by_id, methods=["GET"]),
             Route("/tasks", self.task_list, methods=["POST"]),
-            Route("/account/costs", self.costs, methods=["GET"]),
-            Route("/v1/videos/{segment}", self.legacy_create, methods=["POST"]),
-            Route("/v1/videos/{segment}", self.legacy_list, methods=["GET"]),
-            Route("/v1/videos/{segment}/{id}", self.legacy_query, methods=["GET"]),
-            Route("/files/{id}/{name}", self.files.answer, methods=["GET"]),
-            *control.routes(self.gate, self.desk),
-            Route("/{product}/{model}", self.standard_create, methods=["POST"]),
+            Route("/files/{id}/{token}/{name}", self.files.answer, methods=["GET"]),
+            *control.routes(self.gate, self.desk, self.callbacks),
         ]
+        for endpoint in registry.ENDPOINTS:
+            routes.append(Route(endpoint.path, self._endpoint(endpoint), methods=[endpoint.method]))
+        for product in self.products.values():
+            routes.append(Route(product.path, self._create(product), methods=["POST"]))
+            if product.legacy and product.answer is None:
+                routes.append(Route(product.path, self._legacy_list(product), methods=["GET"]))
+                routes.append(Route(f"{product.path}/{{id}}", self._legacy_query(product), methods=["GET"]))
+        return [*routes, Route("/{product}/{model}", self.unknown_model, methods=["POST"])]
 
-    async def standard_create(self, request: Request) -> Response:
-        """POST /{product}/{model}: buy a task in the new standard."""
-        product, model = request.path_params["product"], request.path_params["model"]
-        if product not in standard.PRODUCTS:
-            return await _unknown(request, Refusal(1202, ""))
-        self._admit(request, new_standard=True)
-        body, failing = _body(request), request.scope["call"].fail_task
-        task = await run_in_threadpool(
-            lambda: self.desk.place(standard.read_order(product, model, body), failure=failing)
-        )
-        return success(standard.created(task))
+    def _create(self, product: Product) -> Handler:
+        """POST the creating path: buy a task, or use a synchronous product."""
+
+        async def create(request: Request) -> Response:
+            self._admit(request, new_standard=not product.legacy)
+            body, failing = _body(request), request.scope["call"].fail_task
+            address = address_on(request)
+            task = await run_in_threadpool(
+                lambda: self.desk.place(product.path, product.read(body, self.desk), failure=failing)
+            )
+            if product.answer is not None:
+                return success(product.answer(task, address))
+            self.callbacks.follow(task, address)
+            return success(shapes.created(task, address))
+
+        return create
+
+    def _legacy_query(self, product: Product) -> Handler:
+        """GET the creating path with an id: one task, by its id or external id, under the product that made it only."""
+
+        async def query(request: Request) -> Response:
+            self._admit(request, new_standard=False)
+            id, store = request.path_params["id"], self.desk.store
+            task = await run_in_threadpool(
+                lambda: store.get(id) or (store.by_external_id(id) if product.by_external_id else None)
+            )
+            if task is None or task.path != product.path:
+                raise invalid("Task not found by id/external id")
+            return success(self._legacy_item(task, address_on(request)))
+
+        return query
+
+    def _legacy_list(self, product: Product) -> Handler:
+        """GET the creating path: one page of the product's tasks, newest first."""
+
+        async def page(request: Request) -> Response:
+            self._admit(request, new_standard=False)
+            number = fields.page(request.query_params, "pageNum", 1, 1000)
+            size = fields.page(request.query_params, "pageSize", 30, product.most_per_page)
+            of_path = self.desk.store.of_path
+            found = await run_in_threadpool(lambda: of_path(product.path, offset=(number - 1) * size, limit=size))
+            return success([self._legacy_item(task, address_on(request)) for task in found])
+
+        return page
+
+    def _endpoint(self, endpoint: Endpoint) -> Handler:
+        async def answer(request: Request) -> Response:
+            self._admit(request, new_standard=False)
+            asked = Asked(desk=self.desk, query=request.query_params, body=_body(request), address=address_on(request))
+            return success(await run_in_threadpool(endpoint.answer, asked))
+
+        return answer
 
     async def tasks_by_id(self, request: Request) -> Response:
         """GET /tasks: up to 20 tasks of either standard; unknown ids are left out."""
         self._admit(request, new_standard=True)
-        by, ids = standard.wanted_ids(request.query_params)
+        by, ids = listing.wanted_ids(request.query_params)
         find = self.desk.store.get if by == "id" else self.desk.store.by_external_id
-        found = await run_in_threadpool(lambda: [task for id in ids if (task := find(id))])
-        return success([self._standard_item(request, task) for task in found])
+        found = await run_in_threadpool(lambda: [task for id in ids if (task := find(id)) and not task.instant])
+        return success([self._item(task, address_on(request)) for task in found])
 
     async def task_list(self, request: Request) -> Response:
         """POST /tasks: the list with filters and a cursor."""
@@ -79,64 +126,31 @@ class Sandbox(Starlette):
         wanted = listing.read_listing(_body(request), round(self.desk.config.clock() * 1000))
         made = await run_in_threadpool(self.desk.store.between, wanted.start_ms, wanted.end_ms)
         shown, cursor = listing.page(wanted, made, lambda task: self.desk.now(task).status)
-        items = [self._standard_item(request, task) for task in shown]
+        items = [self._item(task, address_on(request)) for task in shown]
         return success({"result": items, "count": len(items), "next_cursor": cursor, "has_more": bool(cursor)})
 
-    async def legacy_create(self, request: Request) -> Response:
-        """POST /v1/videos/{segment}: buy a task in the legacy standard."""
-        product = self._legacy_product(request)
-        body, failing = _body(request), request.scope["call"].fail_task
-        task = await run_in_threadpool(lambda: self.desk.place(legacy.read_order(product, body), failure=failing))
-        return success(legacy.created(task))
-
-    async def legacy_query(self, request: Request) -> Response:
-        """GET /v1/videos/{segment}/{id}: one task, by its id or external id, under the product that made it only."""
-        product, id = self._legacy_product(request), request.path_params["id"]
-        store = self.desk.store
-        task = await run_in_threadpool(lambda: store.get(id) or store.by_external_id(id))
-        if task is None or not task.order.legacy or task.order.product != product:
-            raise invalid("Task not found by id/external id")
-        return success(self._legacy_item(request, task))
-
-    async def legacy_list(self, request: Request) -> Response:
-        """GET /v1/videos/{segment}: one page of the product's tasks, newest first."""
-        product = self._legacy_product(request)
-        number = fields.page(request.query_params, "pageNum", 1, 1000)
-        size = fields.page(request.query_params, "pageSize", 30, 500)
-        page = self.desk.store.legacy_page
-        found = await run_in_threadpool(lambda: page(product, offset=(number - 1) * size, limit=size))
-        return success([self._legacy_item(request, task) for task in found])
-
-    async def costs(self, request: Request) -> Response:
-        """GET /account/costs: one pack, less what succeeded tasks took, in the double envelope (kling-official 7)."""
-        self._admit(request, new_standard=False)
-        query = request.query_params
-        start = fields.moment(query.get("start_time"), "start_time", -1)
-        end = fields.moment(query.get("end_time"), "end_time", -1)
-        if start < 0 or end < 0 or start > end:
-            raise invalid("start_time and end_time are required, in milliseconds and in order")
-        every = await run_in_threadpool(self.desk.store.everything)
-        used = sum((Decimal(t.units) for t in every if self.desk.now(t).status == "succeeded"), Decimal(0))
-        pack = _pack(every[0].created_ms if every else end, used)
-        wanted = query.get("resource_pack_name")
-        packs = [pack] if wanted in (None, "", pack["resource_pack_name"]) else []
-        return success({"code": 0, "msg": "SUCCEED", "resource_pack_subscribe_infos": packs})
+    async def unknown_model(self, request: Request) -> Response:
+        """POST /{product}/{model} that nobody sells: 1203 when the product exists with other models, else 1202."""
+        product, model = request.path_params["product"], request.path_params["model"]
+        if not any(path.startswith(f"/{product}/") for path in self.products):
+            return await _unknown(request, Refusal(1202, ""))
+        self._admit(request, new_standard=True)
+        raise Refusal(1203, f"model {model[:60]} does not exist for {product}")
 
     def _admit(self, request: Request, *, new_standard: bool) -> None:
         auth.admit(request.headers.get("authorization"), self.desk.config, new_standard=new_standard)
 
-    def _legacy_product(self, request: Request) -> str:
-        self._admit(request, new_standard=False)
-        product = legacy.PRODUCTS.get(request.path_params["segment"])
-        if product is None:
-            raise Refusal(1202, "the requested method does not exist")
-        return product
+    def _item(self, task: Task, address: Address) -> JSON:
+        return shapes.item(task, self.desk.now(task), self.products[task.path], address)
 
-    def _standard_item(self, request: Request, task: Task) -> dict[str, Any]:
-        return standard.item(task, self.desk.now(task), self.files.url(request, task))
+    def _legacy_item(self, task: Task, address: Address) -> JSON:
+        return shapes.legacy_item(task, self.desk.now(task), self.products[task.path], address)
 
-    def _legacy_item(self, request: Request, task: Task) -> dict[str, Any]:
-        return legacy.item(task, self.desk.now(task), self.files.url(request, task))
+    def _callback_body(self, task: Task, address: Address) -> JSON:
+        if not task.legacy:
+            return self._item(task, address)
+        # The one field of a query that callbacks are not documented with (kling-official 8.1).
+        return {name: value for name, value in self._legacy_item(task, address).items() if name != "watermark_info"}
 
 
 def create_app(config: SandboxConfig) -> Starlette:
@@ -148,26 +162,14 @@ def _body(request: Request) -> fields.Body:
     call = request.scope["call"]
     if not call.readable or not isinstance(call.body, dict | None):
         raise Refusal(1200, "the request body is not a JSON object")
-    return call.body or {}
-
-
-def _pack(since_ms: int, used: Decimal) -> dict[str, Any]:
-    left = max(Decimal(0), PACK_UNITS - used)
-    return {
-        "resource_pack_name": "Sandbox Video Pack",
-        "resource_pack_id": "sandbox-video",
-        "resource_pack_type": "decreasing_total",
-        "total_quantity": float(PACK_UNITS),
-        "remaining_quantity": float(left),
-        "purchase_time": since_ms,
-        "effective_time": since_ms,
-        "invalid_time": since_ms + 180 * 24 * 3600 * 1000,
-        "status": "online" if left else "runOut",
-    }
+    call.tracked = fields.Tracked(call.body or {})
+    tracked: fields.Tracked = call.tracked
+    return tracked
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
+    request.scope["call"].refused = True
     return failure(error.code, error.message)
 
 

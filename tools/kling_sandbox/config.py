@@ -20,6 +20,8 @@ class SandboxConfig:
 
     `state_dir` survives restarts and may be shared by processes. At `speed` 10 a task of 50 s takes 5 s. `concurrency`
     is counted per model version (kling-official 9.2). `ffmpeg` is the encoder's path; empty means there is none.
+    `models` adds model versions that behave like a known one, such as {"kling-9.9": "kling-3.0"}. With
+    `webhook_secrets` (whsec_<base64>) callbacks are signed; two of them is a rotation (kling-official 8.2).
     """
 
     state_dir: Path
@@ -30,3 +32,5 @@ class SandboxConfig:
     ffmpeg: str = ""
     clock: Callable[[], float] = time.time
     faults: tuple[Fault, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    webhook_secrets: tuple[str, ...] = ()

@@ -91,11 +91,14 @@ def call_kind(method: str, path: str) -> str:
         return "file" if first == "files" else "control"
     if first == "tasks":
         return "list" if method == "POST" else "query"
+    if first == "account":
+        return "other"
     if first == "v1":
         if method == "POST":
-            return "create"
-        return "list" if len(parts) < 4 else "query"
-    if method == "POST" and len(parts) == 2 and first.endswith("-video"):
+            return "other" if parts[-1].startswith("delete-") else "create"
+        # These two product names have a part more than all others.
+        return "list" if len(parts) < (5 if parts[2:3] in (["avatar"], ["editing"]) else 4) else "query"
+    if method == "POST" and len(parts) == 2:
         return "create"
     return "other"
 

@@ -24,6 +24,7 @@ from kling_sandbox import auth
 from kling_sandbox.config import SandboxConfig
 from kling_sandbox.envelope import STATUS, failure
 from kling_sandbox.faults import Fault, FaultBook, call_kind
+from kling_sandbox.fields import Tracked
 
 LOG_LENGTH = 1000
 TEXT_SHOWN = 200
@@ -47,6 +48,8 @@ class Call:
     readable: bool = True
     fail_task: str = ""
     status: int | None = None
+    tracked: Tracked | None = None
+    refused: bool = False
     entry: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,6 +74,8 @@ class Gate:
             raise
         finally:
             call.entry["status"] = call.status
+            if call.tracked is not None and not call.refused:
+                call.entry["ignored"] = call.tracked.unread()
 
     async def _open(self, scope: Scope, raw: bytes) -> Call:
         call = Call(call_kind(scope["method"], scope["path"]))
@@ -91,6 +96,7 @@ class Gate:
             "query": dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             "auth": auth.kind(header.decode("latin-1") if header is not None else None, self._config),
             "body": shortened(call.body),
+            "ignored": [],  # filled once the call was understood: a refusal stops the reading
             "status": None,
             "outcome": "answered",
         }

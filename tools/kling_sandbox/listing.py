@@ -1,11 +1,11 @@
-"""POST /tasks: the list of the new standard, with filters, a span of time and a cursor (kling-official 2.3)."""
+"""GET and POST /tasks: which tasks are asked for, by ids or by filters, a span and a cursor (kling-official 2.3)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,20 @@ from kling_sandbox.tasks import LIFETIME_MS, Task
 
 STATUSES = frozenset({"submitted", "processing", "succeeded", "failed"})
 PRODUCT_TYPES = frozenset({"video", "image", "try_on"})
+MOST_IDS = 20
+
+
+def wanted_ids(query: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Read which tasks GET /tasks asks for: ("id" or "external", the ids without repeats)."""
+    by_id, by_external = query.get("task_ids"), query.get("external_task_ids")
+    if (by_id is None) == (by_external is None):
+        raise invalid("give either task_ids or external_task_ids")
+    ids = [part.strip() for part in (by_id if by_id is not None else by_external or "").split(",") if part.strip()]
+    if not ids:
+        raise invalid("task_ids and external_task_ids cannot be empty")
+    if len(ids) > MOST_IDS:
+        raise invalid(f"at most {MOST_IDS} task ids can be queried at once")
+    return ("id" if by_id is not None else "external"), list(dict.fromkeys(ids))
 
 
 @dataclass(frozen=True)
@@ -49,12 +63,12 @@ def read_listing(body: Body, now_ms: int) -> Listing:
 
 def page(listing: Listing, newest_first: list[Task], status_of: Callable[[Task], str]) -> tuple[list[Task], str]:
     """Return one page and the cursor of the next, '' when there is none."""
-    if listing.product_types is not None and "video" not in listing.product_types:
-        return [], ""
     left = [
         task
         for task in newest_first
-        if (listing.after is None or (task.created_ms, task.id) < listing.after)
+        if not task.instant
+        and (listing.product_types is None or task.bought.pack in listing.product_types)
+        and (listing.after is None or (task.created_ms, task.id) < listing.after)
         and (listing.statuses is None or status_of(task) in listing.statuses)
     ]
     shown = left[: listing.limit]
@@ -80,6 +94,7 @@ def _to_cursor(listing: Listing, last: Task) -> str:
         "span": [listing.start_ms, listing.end_ms],
         "limit": listing.limit,
         "status": None if listing.statuses is None else sorted(listing.statuses),
+        "product_type": None if listing.product_types is None else sorted(listing.product_types),
         "after": [last.created_ms, last.id],
     }
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
@@ -88,9 +103,9 @@ def _to_cursor(listing: Listing, last: Task) -> str:
 def _from_cursor(cursor: str) -> Listing:
     try:
         value: dict[str, Any] = json.loads(base64.urlsafe_b64decode(cursor))
-        statuses = None if value["status"] is None else frozenset(value["status"])
+        statuses, kinds = (None if value[key] is None else frozenset(value[key]) for key in ("status", "product_type"))
         start, end = (int(part) for part in value["span"])
         made, id = value["after"]
-        return Listing(start, end, int(value["limit"]), statuses, None, (int(made), str(id)))
+        return Listing(start, end, int(value["limit"]), statuses, kinds, (int(made), str(id)))
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise invalid("cursor is invalid") from error

@@ -41,14 +41,21 @@ class Measure:
     kind: str
     width: int
     height: int
+    turned: bool = False
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An accepted image: its name in the store (or a marker with a foreign host) and its number of pixels."""
+    """An accepted image: its name in the store (or a marker with a foreign host), and its sides as seen, if known."""
 
     name: str
-    pixels: int = 0
+    width: int = 0
+    height: int = 0
+
+    @property
+    def pixels(self) -> int:
+        """Return the number of pixels; 0 when unknown."""
+        return self.width * self.height
 
 
 class Pictures:
@@ -76,10 +83,10 @@ class Pictures:
         measure = measured(data)
         if measure is None:
             raise invalid(f"{field}: the image format is not supported, use jpg or png")
-        _check_shape(measure, field)
+        check_shape(measure, field)
         name = f"{hashlib.sha256(data).hexdigest()}.{measure.kind}"
         self._write(name, data)
-        return Kept(name, measure.width * measure.height)
+        return Kept(name, *((measure.height, measure.width) if measure.turned else (measure.width, measure.height)))
 
     def _write(self, name: str, data: bytes) -> None:
         target = self.path(name)
@@ -112,7 +119,7 @@ def measured(data: bytes) -> Measure | None:
 
 
 def _jpeg(data: bytes) -> Measure | None:
-    at = 2
+    at, turned = 2, False
     while at + 9 < len(data):
         if data[at] != 0xFF:
             return None
@@ -122,14 +129,33 @@ def _jpeg(data: bytes) -> Measure | None:
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            return Measure("jpg", width, height)
+            return Measure("jpg", width, height, turned)
         if marker == 0xDA:
             return None
-        at += 2 + int(struct.unpack(">H", data[at + 2 : at + 4])[0])
+        size = int(struct.unpack(">H", data[at + 2 : at + 4])[0])
+        if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
+            turned = _lies_on_its_side(data[at + 10 : at + 2 + size])
+        at += 2 + size
     return None
 
 
-def _check_shape(measure: Measure, field: str) -> None:
+def _lies_on_its_side(tiff: bytes) -> bool:
+    """Tell from EXIF whether the image is shown turned by a quarter: orientations 5 to 8."""
+    order = "<" if tiff[:2] == b"II" else ">"
+    try:
+        (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+        (count,) = struct.unpack_from(f"{order}H", tiff, at)
+        for place in range(min(count, 200)):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, at + 2 + 12 * place)
+            if tag == 0x0112:
+                return int(value) in range(5, 9)
+    except struct.error:
+        pass
+    return False
+
+
+def check_shape(measure: Measure, field: str) -> None:
+    """Refuse an image whose sides are too short or too unlike (kling-official 3.1)."""
     short, long = sorted((measure.width, measure.height))
     if short < LEAST_SIDE:
         raise invalid(f"{field}: the image is {measure.width}x{measure.height}, each side needs {LEAST_SIDE} pixels")

@@ -1,4 +1,4 @@
-"""What each model accepts (kling-official 3.1-3.3, 4.2-4.3).
+"""What each video model accepts (kling-official 3.1-3.3, 4.2-4.6).
 
 Anything else is 400/1201; unknown fields never get here.
 """
@@ -6,150 +6,67 @@ Anything else is 400/1201; unknown fields never get here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from kling_sandbox.envelope import invalid
-from kling_sandbox.order import I2V, OMNI, T2V, Order, Shot
+from kling_sandbox.inputs import Footage
+from kling_sandbox.models import FIVE_OR_TEN, MOTION_VIDEO, FootageLimits, Model
+from kling_sandbox.order import I2V, MOTION, OMNI, T2V, Order, Shot, whole
 
 ASPECT_RATIOS: Final = ("16:9", "9:16", "1:1")
 LEGACY_PROMPT_MAX: Final = 2500
 SHOT_MAX: Final = 512
 SHOTS_MAX: Final = 6
 
-_THREE_TO_FIFTEEN = frozenset(range(3, 16))
-_FIVE_OR_TEN = frozenset({5, 10})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """One model version: its names, its limits and its pace.
-
-    `pace` is how many seconds a task takes, and how many more for each second of video. Seen were 28 s for 3 s of
-    Turbo, about 50 for 5 s of 2.5 Turbo and 83 for Omni (kling-official 2.6); the others are put between.
-    """
-
-    name: str
-    label: str
-    legacy_name: str = ""
-    prompt_max: Mapping[str, int]
-    seconds: frozenset[int]
-    pace: tuple[float, float]
-    resolutions: tuple[str, ...] = ("720p", "1080p")
-    sound: Literal["always", "choice", "none"] = "none"
-    sounds: tuple[str, ...] = ("native", "off")
-    multi_shot: bool = False
-    shot_syntax: bool = False
-    last_frame: bool = True
-    elements: int = 0
-    voices: int = 0
-
-
-MODELS: Final[tuple[Model, ...]] = (
-    Model(
-        name="kling-3.0-turbo",
-        label="Kling 3.0 Turbo",
-        prompt_max={T2V: 3072, I2V: 2500},
-        seconds=_THREE_TO_FIFTEEN,
-        pace=(16.0, 4.0),
-        sound="always",
-        shot_syntax=True,
-        last_frame=False,
-    ),
-    Model(
-        name="kling-3.0",
-        label="Kling 3.0",
-        legacy_name="kling-v3",
-        prompt_max={T2V: 3072, I2V: 3072},
-        seconds=_THREE_TO_FIFTEEN,
-        pace=(50.0, 5.0),
-        resolutions=("720p", "1080p", "4k"),
-        sound="choice",
-        multi_shot=True,
-        shot_syntax=True,
-        elements=3,
-    ),
-    Model(
-        name="kling-3.0-omni",
-        label="Kling 3.0 Omni",
-        prompt_max={OMNI: 3072},
-        seconds=_THREE_TO_FIFTEEN,
-        pace=(58.0, 5.0),
-        resolutions=("720p", "1080p", "4k"),
-        sound="choice",
-        sounds=("native", "original", "off"),
-        multi_shot=True,
-        shot_syntax=True,
-        elements=7,
-    ),
-    Model(
-        name="kling-o1",
-        label="Kling O1",
-        prompt_max={OMNI: 2500},
-        seconds=frozenset(range(3, 11)),
-        pace=(60.0, 5.0),
-        sound="choice",
-        sounds=("original", "off"),
-        elements=7,
-    ),
-    Model(
-        name="kling-2.6",
-        label="Kling 2.6",
-        legacy_name="kling-v2-6",
-        prompt_max={T2V: 2500, I2V: 2500},
-        seconds=_FIVE_OR_TEN,
-        pace=(40.0, 4.0),
-        sound="choice",
-        voices=2,
-    ),
-    Model(
-        name="kling-2.5-turbo",
-        label="Kling 2.5 Turbo",
-        legacy_name="kling-v2-5-turbo",
-        prompt_max={T2V: 2500, I2V: 2500},
-        seconds=_FIVE_OR_TEN,
-        pace=(30.0, 4.0),
-    ),
-)
-BY_NAME: Final[dict[str, Model]] = {model.name: model for model in MODELS}
-BY_LEGACY_NAME: Final[dict[str, Model]] = {model.legacy_name: model for model in MODELS if model.legacy_name}
-
-# Retired on 2026-09-15 (kling-official 4.1).
-RETIRED: Final = frozenset(
-    {"kling-v1", "kling-v1-5", "kling-v1-6", "kling-v2-master", "kling-v2-1", "kling-v2-1-master"}
-)
-
 _SHOT = re.compile(r"(?:shot|镜头)\s*(\d+)\s*[,，]\s*(\d+)\s*[,，]\s*([^;；]*)", re.IGNORECASE)
 _STARTS_WITH_SHOT = re.compile(r"\s*(?:shot|镜头)\s*\d+\s*[,，]\s*\d+\s*[,，]", re.IGNORECASE)
 
 
-def check(order: Order) -> None:
+def check(order: Order, model: Model) -> None:
     """Pass the order or raise 400/1201 with the first rule it breaks."""
-    model = BY_NAME[order.model]
     _check_prompt(order, model)
     _check_values(order, model)
+    if order.product == MOTION:
+        _check_motion(order, model)
+        return
     _check_frames(order, model)
     _check_sound(order, model)
     _check_parts(order, model)
     _check_shots(order)
 
 
-def prompt_shots(order: Order) -> tuple[Shot, ...]:
+def check_footage(video: Footage, limits: FootageLimits, field: str) -> None:
+    """Refuse a video whose figures are known and outside the limits."""
+    if not video.known:
+        return
+    least, most = limits.seconds
+    if not least <= video.seconds <= most:
+        raise invalid(f"{field}: the video lasts {video.seconds:g} s, it must be {least:g} to {most:g} s")
+    shortest, longest = limits.sides
+    if min(video.width, video.height) < shortest or max(video.width, video.height) > longest:
+        raise invalid(f"{field}: the video is {video.width}x{video.height}, its sides must be {shortest} to {longest}")
+    if limits.area and video.width * video.height > limits.area:
+        raise invalid(f"{field}: the video is {video.width}x{video.height}, at most {limits.area} pixels are supported")
+    low, high = limits.ratio
+    if not low <= video.width / video.height <= high:
+        raise invalid(f"{field}: the ratio of the video must be {low:g} to {high:g}")
+
+
+def prompt_shots(order: Order, model: Model) -> tuple[Shot, ...]:
     """Read the shots out of a prompt written in shot syntax; none when it has no effect."""
-    model = BY_NAME[order.model]
     # Turbo reads the syntax by itself; the others only with multi_shot (kling-official 3.1, 3.2).
     active = order.multi_shot if model.multi_shot else model.shot_syntax
-    if order.legacy or not active or not _STARTS_WITH_SHOT.match(order.prompt):
+    if order.legacy or order.product == MOTION or not active or not _STARTS_WITH_SHOT.match(order.prompt):
         return ()
     found = _SHOT.findall(order.prompt)
-    return tuple(Shot(index=int(i), seconds=int(s), text=text.strip()) for i, s, text in found)
+    return tuple(Shot(index=int(i), seconds=int(s[:4]), text=text.strip()) for i, s, text in found)
 
 
 def _check_prompt(order: Order, model: Model) -> None:
     limit = LEGACY_PROMPT_MAX if order.legacy else model.prompt_max[order.product]
-    # Shots given as a list replace the prompt (kling-official 4.2, note 1).
-    if not order.prompt.strip() and not (order.legacy and order.shots):
+    # Shots given as a list replace the prompt (kling-official 4.2, note 1). Motion control does not ask for one.
+    optional = order.product == MOTION or (order.legacy and order.shots)
+    if not order.prompt.strip() and not optional:
         raise invalid("prompt is required")
     if len(order.prompt) > limit:
         raise invalid(f"prompt is too long: {len(order.prompt)} characters, at most {limit}")
@@ -158,15 +75,17 @@ def _check_prompt(order: Order, model: Model) -> None:
 
 
 def _check_values(order: Order, model: Model) -> None:
-    if order.seconds not in model.seconds:
+    follows_video = order.video_use in ("base", "motion")
+    if not follows_video and order.seconds not in model.seconds:
         raise invalid(f"duration value '{order.seconds}' is invalid for {model.label}: {_spoken(model.seconds)}")
     # O1 with text only or with a first frame only (kling-official 3.2).
-    plain = not (order.last_frame or order.refer_images or order.elements)
-    if model.name == "kling-o1" and plain and order.seconds not in _FIVE_OR_TEN:
+    plain = not (order.last_frame or order.refer_images or order.elements or order.video)
+    if model.like == "kling-o1" and plain and order.seconds not in FIVE_OR_TEN:
         raise invalid("duration value is invalid: text only and first frame only accept 5 or 10")
-    if order.resolution not in model.resolutions:
+    resolutions = model.resolutions if order.product != MOTION else ("720p", "1080p")
+    if order.resolution not in resolutions:
         word = "mode" if order.legacy else "resolution"
-        raise invalid(f"{word} value is invalid for {model.label}: it makes {', '.join(model.resolutions)}")
+        raise invalid(f"{word} value is invalid for {model.label}: it makes {', '.join(resolutions)}")
     if order.aspect_ratio and order.aspect_ratio not in ASPECT_RATIOS:
         raise invalid(f"aspect_ratio value is invalid: one of {', '.join(ASPECT_RATIOS)}")
 
@@ -181,9 +100,9 @@ def _check_frames(order: Order, model: Model) -> None:
         raise invalid("first_frame is required: a last frame alone is not supported")
     if not model.last_frame:
         raise invalid(f"last_frame is not supported by {model.label}")
-    if model.name in ("kling-2.6", "kling-2.5-turbo") and order.resolution != "1080p":
+    if model.like in ("kling-2.6", "kling-2.5-turbo") and order.resolution != "1080p":
         raise invalid(f"first and last frame are supported by {model.label} only at 1080p (mode pro)")
-    if model.name == "kling-o1" and (order.elements or order.refer_images):
+    if model.like == "kling-o1" and (order.elements or order.refer_images):
         raise invalid("first and last frame cannot be combined with elements or further images")
 
 
@@ -192,7 +111,7 @@ def _check_sound(order: Order, model: Model) -> None:
         raise invalid(f"sound is not supported by {model.label}")
     if model.sound == "choice" and order.sound not in model.sounds:
         raise invalid(f"audio value is invalid for {model.label}: one of {', '.join(model.sounds)}")
-    if model.name == "kling-2.6" and order.sound == "native":
+    if model.like == "kling-2.6" and order.sound == "native":
         if order.resolution != "1080p":
             raise invalid("native audio is supported by Kling 2.6 only at 1080p (mode pro)")
         if order.last_frame:
@@ -200,14 +119,12 @@ def _check_sound(order: Order, model: Model) -> None:
 
 
 def _check_parts(order: Order, model: Model) -> None:
-    if order.elements and not model.elements:
+    if order.product == OMNI:
+        _check_omni(order, model)
+    elif order.elements and (not model.elements or order.product == T2V):
         raise invalid(f"element is not supported by {model.label}")
-    with_frame = order.product == OMNI and bool(order.first_frame)
-    most = 3 if with_frame else model.elements
-    if len(order.elements) > most:
-        raise invalid(f"at most {most} elements are supported")
-    if len(order.elements) + len(order.refer_images) > 7:
-        raise invalid("at most 7 images and elements are supported")
+    elif len(order.elements) > model.elements:
+        raise invalid(f"at most {model.elements} elements are supported")
     if order.voices and not model.voices:
         raise invalid(f"voice is not supported by {model.label}")
     if order.voices and order.elements:
@@ -216,6 +133,63 @@ def _check_parts(order: Order, model: Model) -> None:
         raise invalid(f"at most {model.voices} voices are supported")
     if order.voices and order.sound != "native":
         raise invalid("a chosen voice needs native audio")
+
+
+def _check_omni(order: Order, model: Model) -> None:
+    if model.like == "kling-o1" and order.video_elements:
+        raise invalid(f"{model.label} supports multi-image elements only")
+    _check_counts(order)
+    if order.video is None:
+        return
+    limits = model.legacy_video if order.legacy else model.video
+    assert limits is not None
+    check_footage(order.video, limits, "video_url" if order.legacy else f"{order.video_use}_video")
+    if order.sound == "native":
+        raise invalid("native audio is not supported with a reference video")
+    if order.video_use == "base":
+        if order.first_frame or order.last_frame:
+            raise invalid("first and last frame cannot be combined with a video to edit")
+        if order.multi_shot:
+            raise invalid("multi_shot must be false with a video to edit")
+    elif model.multi_shot:
+        if not order.multi_shot or (order.legacy and not order.intelligent):
+            raise invalid("multi_shot must be true (shot_type intelligence) with a feature video")
+        if order.sound != "off":
+            raise invalid("audio must be off with a feature video")
+
+
+def _check_counts(order: Order) -> None:
+    """Apply the matrix of images, multi-image elements and video characters (kling-official 3.2)."""
+    video_characters = order.video_elements
+    others = len(order.elements) - video_characters + len(order.refer_images)
+    # The legacy list of images holds the frames too (kling-official 4.5).
+    others += sum(1 for frame in (order.first_frame, order.last_frame) if frame and order.legacy)
+    if order.first_frame and len(order.elements) > 3:
+        raise invalid("at most 3 elements are supported with a first frame")
+    if order.video is None:
+        most = 4 if video_characters else 7
+        if video_characters > 3:
+            raise invalid("at most 3 video character elements are supported")
+        if others > most:
+            raise invalid(f"at most {most} images and multi-image elements are supported")
+    elif video_characters:
+        if others:
+            raise invalid("a reference video and a video character cannot be combined with images or other elements")
+        if video_characters > 1:
+            raise invalid("at most 1 video character element is supported with a reference video")
+    elif others > 4:
+        raise invalid("at most 4 images and elements are supported with a reference video")
+
+
+def _check_motion(order: Order, model: Model) -> None:
+    assert order.video is not None
+    # With an element the output follows the video, whatever was asked for (kling-official 3.2).
+    follows = "video" if order.elements else order.orientation
+    check_footage(order.video, MOTION_VIDEO[follows], "video_url" if order.legacy else "video")
+    if order.elements and model.like != "kling-3.0":
+        raise invalid(f"element is not supported by motion control of {model.label}")
+    if len(order.elements) > 1:
+        raise invalid("at most 1 element is supported")
 
 
 def _check_shots(order: Order) -> None:
@@ -229,7 +203,7 @@ def _check_shots(order: Order) -> None:
     if any(len(shot.text) > SHOT_MAX for shot in shots):
         raise invalid(f"the words of a shot are at most {SHOT_MAX} characters")
     if (total := sum(shot.seconds for shot in shots)) != order.seconds:
-        raise invalid(f"the shots last {total} seconds together, but duration is {order.seconds}")
+        raise invalid(f"the shots last {total} seconds together, but duration is {whole(order.seconds)}")
 
 
 def _spoken(seconds: frozenset[int]) -> str:

@@ -1,117 +1,113 @@
-"""The new standard: the model is in the path, the body is contents/settings/options, queries go to /tasks.
+"""Reading create calls of the new standard: the model is in the path, the body is contents/settings/options.
 
-Pure translation both ways (kling-official 2.3, 3); the desk does the work.
+Pure translation (kling-official 3); rules and prices come after. What a product does not read here, it ignores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from kling_sandbox import fields, rules
-from kling_sandbox.envelope import Refusal, invalid
+from kling_sandbox import fields
+from kling_sandbox.desk import Desk
+from kling_sandbox.envelope import invalid
 from kling_sandbox.fields import Body
-from kling_sandbox.order import I2V, OMNI, T2V, Order, Sound
-from kling_sandbox.tasks import Moment, Task
+from kling_sandbox.inputs import Footage
+from kling_sandbox.models import Model
+from kling_sandbox.order import I2V, MOTION, OMNI, T2V, Order, Sound, VideoUse, whole
 
-PRODUCTS = (T2V, I2V, OMNI)
-MOST_IDS = 20
+RESOLUTIONS = ("720p", "1080p", "4k")
 
 
-def read_order(product: str, model_name: str, body: Body) -> Order:
+def read_order(product: str, model: Model, body: Body, desk: Desk) -> Order:
     """Translate a create body into an order with all defaults filled in."""
-    model = rules.BY_NAME.get(model_name)
-    if product not in PRODUCTS:
-        raise Refusal(1202, "the requested method does not exist")
-    if model is None or product not in model.prompt_max:
-        raise Refusal(1203, f"model {model_name[:60]} does not exist for {product}")
+    if product == MOTION:
+        return _read_motion(model, body, desk)
     settings, options = fields.obj(body, "settings"), fields.obj(body, "options")
     contents = [] if product == T2V else fields.objects(body, "contents")
+    omni = product == OMNI
     first = _picture(contents, "first_frame")
-    if product == OMNI:
-        _refuse_videos(contents)
+    video, use = _reference_video(contents, desk) if omni else (None, "")
+    elements, voices = _ids(contents, "element", "element_id"), _ids(contents, "voice", "voice_id")
+    refer_images = _pictures(contents, "refer_image") if omni else ()
+    prompt = fields.text(body, "prompt") if product == T2V else _prompt(contents)
+    _check_names(contents, every=omni)
+    edits = use == "base"
     return Order(
         product=product,
         model=model.name,
-        prompt=fields.text(body, "prompt") if product == T2V else _prompt(contents),
-        seconds=fields.integer(settings, "duration", 5),
-        resolution=fields.choice(settings, "resolution", ("720p", "1080p", "4k"), "720p"),
-        aspect_ratio="" if product == I2V or first else fields.text(settings, "aspect_ratio", "16:9"),
+        prompt=prompt,
+        # The output of an edit is as long as its input, whatever is asked for (kling-official 3.2).
+        seconds=whole(video.seconds) if edits and video else fields.integer(settings, "duration", 5),
+        resolution=fields.choice(settings, "resolution", RESOLUTIONS, "720p"),
+        aspect_ratio="" if product == I2V or first or edits else fields.text(settings, "aspect_ratio", "16:9"),
         sound=_sound(settings, model),
         # The default is true here and false in the legacy standard (kling-official 12, no. 8).
         multi_shot=fields.flag(settings, "multi_shot", True) if model.multi_shot else False,
         first_frame=first,
         last_frame=_picture(contents, "last_frame"),
-        refer_images=_pictures(contents, "refer_image") if product == OMNI else (),
-        elements=_ids(contents, "element", "element_id"),
-        voices=_ids(contents, "voice", "voice_id"),
-        watermark=fields.flag(fields.obj(options, "watermark_info"), "enabled", False),
-        external_id=fields.text(options, "external_task_id"),
-        callback_url=fields.text(options, "callback_url"),
+        refer_images=refer_images,
+        video=video,
+        video_use=use,
+        elements=elements,
+        video_elements=video_characters(elements, desk),
+        voices=voices,
+        **_options(options),
     )
 
 
-def created(task: Task) -> dict[str, Any]:
-    """Show a task as the create call answers it (kling-official 2.2)."""
+def video_characters(elements: tuple[str, ...], desk: Desk) -> int:
+    """Count the elements that are video characters."""
+    return sum(desk.element_kind(id) == "video_character_elements" for id in elements)
+
+
+def _read_motion(model: Model, body: Body, desk: Desk) -> Order:
+    settings, options = fields.obj(body, "settings"), fields.obj(body, "options")
+    contents = fields.objects(body, "contents")
+    image, found = _picture(contents, "image"), _pictures(contents, "video")
+    if not image or len(found) != 1:
+        raise invalid("contents: one image and one video are required")
+    video = desk.inputs.video(found[0], "video")
+    elements, prompt = _ids(contents, "element", "element_id"), _prompt(contents)
+    _check_names(contents, every=False)
+    keeps = fields.choice(settings, "audio", ("original", "off"), "original") == "original"
+    return Order(
+        product=MOTION,
+        model=model.name,
+        prompt=prompt,
+        seconds=round(video.seconds),
+        resolution=fields.choice(settings, "resolution", RESOLUTIONS, "720p"),
+        aspect_ratio="",
+        sound="original" if keeps else "off",
+        first_frame=image,
+        video=video,
+        video_use="motion",
+        orientation=fields.needed(settings, "character_orientation", ("image", "video")),
+        elements=elements,
+        **_options(options),
+    )
+
+
+def _options(options: Body) -> dict[str, Any]:
     return {
-        "id": task.id,
-        "status": "submitted",
-        "create_time": task.created_ms,
-        "update_time": task.created_ms,
-        "external_id": task.order.external_id,
+        "watermark": fields.flag(fields.obj(options, "watermark_info"), "enabled", False),
+        "external_id": fields.text(options, "external_task_id"),
+        "callback_url": fields.text(options, "callback_url"),
     }
-
-
-def item(task: Task, now: Moment, url: str) -> dict[str, Any]:
-    """Show a task as one item of GET /tasks. It carries no model and no product (kling-official 2.3)."""
-    done = now.status == "succeeded"
-    video = {
-        "type": "video",
-        "id": f"v{task.id}",
-        "url": url,
-        # Present and empty when no watermark was ordered: its absence is not documented (kling-official 15.16).
-        "watermark_url": url if task.order.watermark else "",
-        "duration": str(task.order.seconds),
-    }
-    billing = {"charge_type": "unit", "package_type": "video", "amount": task.units}
-    return {
-        "id": task.id,
-        "status": now.status,
-        "message": task.failure if now.status == "failed" else "",
-        "create_time": task.created_ms,
-        "update_time": now.updated_ms,
-        "external_id": task.order.external_id,
-        "outputs": [video] if done and not now.gone else [],
-        "billing": [billing] if done else [],
-    }
-
-
-def wanted_ids(query: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Read which tasks GET /tasks asks for: ("id" or "external", the ids without repeats)."""
-    by_id, by_external = query.get("task_ids"), query.get("external_task_ids")
-    if (by_id is None) == (by_external is None):
-        raise invalid("give either task_ids or external_task_ids")
-    ids = [part.strip() for part in (by_id if by_id is not None else by_external or "").split(",") if part.strip()]
-    if not ids:
-        raise invalid("task_ids and external_task_ids cannot be empty")
-    if len(ids) > MOST_IDS:
-        raise invalid(f"at most {MOST_IDS} task ids can be queried at once")
-    return ("id" if by_id is not None else "external"), list(dict.fromkeys(ids))
 
 
 def _prompt(contents: list[Body]) -> str:
     # Whether the prompt may be left out with a first frame is not documented (kling-official 3.2): here it is required.
-    found = [part for part in contents if part.get("type") == "prompt"]
+    found = fields.of_type(contents, "prompt")
     if len(found) > 1:
         raise invalid("contents: only one prompt is supported")
     return fields.text(found[0], "text") if found else ""
 
 
 def _pictures(contents: list[Body], kind: str) -> tuple[str, ...]:
-    found = [fields.text(part, "url") for part in contents if part.get("type") == kind]
+    found = tuple(fields.text(part, "url") for part in fields.of_type(contents, kind))
     if not all(found):
         raise invalid(f"contents: {kind} needs a url")
-    return tuple(found)
+    return found
 
 
 def _picture(contents: list[Body], kind: str) -> str:
@@ -121,19 +117,44 @@ def _picture(contents: list[Body], kind: str) -> str:
     return found[0] if found else ""
 
 
+def _reference_video(contents: list[Body], desk: Desk) -> tuple[Footage | None, VideoUse]:
+    features, bases = _pictures(contents, "feature_video"), _pictures(contents, "base_video")
+    if len(features) + len(bases) > 1:
+        raise invalid("contents: only one reference video is supported")
+    if features:
+        return desk.inputs.video(features[0], "feature_video"), "feature"
+    if bases:
+        return desk.inputs.video(bases[0], "base_video"), "base"
+    return None, ""
+
+
 def _ids(contents: list[Body], kind: str, name: str) -> tuple[str, ...]:
     """Read elements or voices: each needs its id (a string here, int in the legacy standard) and a name to refer by."""
-    found = [part for part in contents if part.get("type") == kind]
-    names = [fields.text(part, "id") for part in found]
+    found = fields.of_type(contents, kind)
     ids = tuple(fields.text(part, name) for part in found)
-    if not all(names) or not all(ids):
+    if not all(ids) or not all(fields.text(part, "id") for part in found):
         raise invalid(f"contents: {kind} needs {name} and id")
-    if len(set(names)) != len(names):
-        raise invalid(f"contents: the id of each {kind} must be unique")
     return ids
 
 
-def _sound(settings: Body, model: rules.Model) -> Sound:
+def _check_names(contents: list[Body], *, every: bool) -> None:
+    """Refuse names that the prompt could not tell apart (kling-official 3.1). Frames have names on omni only."""
+    named = (
+        ("first_frame", "last_frame", "refer_image", "feature_video", "base_video", "element", "voice")
+        if every
+        else ("element", "voice")
+    )
+    parts = [part for kind in named for part in fields.of_type(contents, kind)]
+    names = [name for part in parts if (name := fields.text(part, "id"))]
+    for place, name in enumerate(names):
+        for other in names[place + 1 :]:
+            if name == other:
+                raise invalid(f"contents: the id of each item must be unique: {name[:40]}")
+            if name in other or other in name:
+                raise invalid(f"contents: an id must not be part of another one: {name[:40]}, {other[:40]}")
+
+
+def _sound(settings: Body, model: Model) -> Sound:
     if model.sound == "always":
         return "native"  # Turbo has no audio field; one that is sent is an unknown field
     if model.sound == "none":
@@ -145,9 +166,3 @@ def _sound(settings: Body, model: rules.Model) -> Sound:
             return "original"
         case _:
             return "off"
-
-
-def _refuse_videos(contents: list[Body]) -> None:
-    """Refuse what the sandbox does not play: reference videos on the omni paths."""
-    if any(part.get("type") in ("feature_video", "base_video") for part in contents):
-        raise invalid("contents: reference videos are not simulated by this sandbox")

@@ -14,54 +14,61 @@ from pathlib import Path
 from kling_sandbox.envelope import Refusal, invalid
 from kling_sandbox.tasks import Task
 
+# The number changes with the schema: an older file is left alone and a new one begun.
+FILE = "sandbox-2.sqlite3"
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
   id TEXT PRIMARY KEY,
   external_id TEXT UNIQUE,
-  product TEXT NOT NULL,
-  legacy INTEGER NOT NULL,
-  model TEXT NOT NULL,
+  path TEXT NOT NULL,
+  pool TEXT NOT NULL,
+  slots INTEGER NOT NULL,
   created_ms INTEGER NOT NULL,
   ends_ms INTEGER NOT NULL,
   record TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (created_ms, id);
-CREATE INDEX IF NOT EXISTS tasks_running ON tasks (model, ends_ms);
+CREATE INDEX IF NOT EXISTS tasks_by_path ON tasks (path, created_ms, id);
+CREATE INDEX IF NOT EXISTS tasks_running ON tasks (pool, ends_ms);
+CREATE TABLE IF NOT EXISTS marks (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
 class Store:
-    """Keep tasks. Every method blocks briefly and belongs in a thread."""
+    """Keep tasks, and marks on them. Every method blocks briefly and belongs in a thread."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._path = directory / "sandbox.sqlite3"
+        self._path = directory / FILE
         self._ready = False
 
     def add(self, task: Task, *, slots: int) -> None:
-        """Insert the task, or raise 1201 for a used external id and 1303 when all slots are taken."""
-        order = task.order
+        """Insert the task, or raise 1201 for a used external id and 1303 when too few of the slots are free."""
+        bought = task.bought
+        # Slots are counted per model version and type of pack (kling-official 9.2).
+        pool = f"{bought.pack}:{bought.model}"
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             # The id comes first: whoever resends wants to hear that the task exists, however busy it is.
             if (
-                order.external_id
-                and db.execute("SELECT 1 FROM tasks WHERE external_id = ?", (order.external_id,)).fetchone()
+                bought.external_id
+                and db.execute("SELECT 1 FROM tasks WHERE external_id = ?", (bought.external_id,)).fetchone()
             ):
-                raise invalid(f"external_task_id already exists: {order.external_id}")
+                raise invalid(f"external_task_id already exists: {bought.external_id}")
             (running,) = db.execute(
-                "SELECT count(*) FROM tasks WHERE model = ? AND ends_ms > ?", (order.model, task.created_ms)
+                "SELECT coalesce(sum(slots), 0) FROM tasks WHERE pool = ? AND ends_ms > ?", (pool, task.created_ms)
             ).fetchone()
-            if running >= slots:
+            if not task.instant and running + bought.slots > slots:
                 raise Refusal(1303, "parallel task over resource pack limit")
             db.execute(
                 "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     task.id,
-                    order.external_id or None,
-                    order.product,
-                    order.legacy,
-                    order.model,
+                    bought.external_id or None,
+                    task.path,
+                    pool,
+                    bought.slots,
                     task.created_ms,
                     task.ends_ms,
                     task.to_json(),
@@ -79,12 +86,11 @@ class Store:
         found = self._tasks("SELECT record FROM tasks WHERE external_id = ?", (external_id,))
         return found[0] if found else None
 
-    def legacy_page(self, product: str, *, offset: int, limit: int) -> list[Task]:
-        """Return one page of a legacy product's tasks, newest first."""
+    def of_path(self, path: str, *, offset: int = 0, limit: int = -1) -> list[Task]:
+        """Return a page of the tasks made on one path, newest first; all of them without a limit."""
         return self._tasks(
-            "SELECT record FROM tasks WHERE legacy = 1 AND product = ?"
-            " ORDER BY created_ms DESC, id DESC LIMIT ? OFFSET ?",
-            (product, limit, offset),
+            "SELECT record FROM tasks WHERE path = ? ORDER BY created_ms DESC, rowid DESC LIMIT ? OFFSET ?",
+            (path, limit, offset),
         )
 
     def between(self, start_ms: int, end_ms: int) -> list[Task]:
@@ -96,7 +102,18 @@ class Store:
 
     def everything(self) -> list[Task]:
         """Return all tasks, oldest first."""
-        return self._tasks("SELECT record FROM tasks ORDER BY created_ms, id", ())
+        return self._tasks("SELECT record FROM tasks ORDER BY created_ms, rowid", ())
+
+    def mark(self, key: str, value: str) -> None:
+        """Write a mark, such as that an element was deleted; the last one stays."""
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (key, value))
+
+    def marked(self, key: str) -> str:
+        """Read a mark; '' when there is none."""
+        with self._open() as db:
+            found = db.execute("SELECT value FROM marks WHERE key = ?", (key,)).fetchone()
+        return str(found[0]) if found else ""
 
     def _tasks(self, query: str, values: Sequence[object]) -> list[Task]:
         with self._open() as db:
