@@ -1,4 +1,4 @@
-"""Real pictures and clips, made once, and a file server that breaks where it is told to."""
+"""Real pictures, clips and sounds, made once, and a file server that breaks where it is told to."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ def clips(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
     asyncio.run(make())
     return {path.stem: path for path in folder.glob("*.mp4")}
+
+
+@pytest.fixture(scope="session")
+def sounds(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Sounds of 3 s: one of each format; MP3 without an index, with changing bit rate, with a picture in its tag."""
+    folder = tmp_path_factory.mktemp("sounds")
+    ways = {
+        "mp3": ["-b:a", "48k", "a.mp3"],
+        "plain": ["-b:a", "48k", "-write_xing", "0", "-id3v2_version", "0", "plain.mp3"],
+        "vbr": ["-q:a", "6", "vbr.mp3"],
+        "tagged": ["-metadata", "comment=" + "long " * 2000, "-write_xing", "0", "tagged.mp3"],
+        "wav": ["-ar", "16000", "a.wav"],
+        "m4a": ["-b:a", "48k", "a.m4a"],
+        "isom": ["-b:a", "48k", "-movflags", "+faststart", "isom.mp4"],
+        "aac": ["-b:a", "48k", "a.aac"],
+    }
+
+    async def make(args: list[str]) -> None:
+        source = ["-f", "lavfi", "-i", "sine=d=3:f=330,volume='0.3+0.3*sin(4*t)':eval=frame"]
+        await encoder.run([*source, *args[:-1], "-y", file_argument(folder / args[-1])], timeout=20)
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(make(args) for args in ways.values()))
+
+    asyncio.run(all_of_them())
+    return {name: folder / args[-1] for name, args in ways.items()}
 
 
 async def _clip(encoder: Encoder, path: Path, size: str, *, seconds: int = 2, sound: bool = False) -> None:

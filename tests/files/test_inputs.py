@@ -21,7 +21,8 @@ from tests.files.conftest import picture_bytes
 
 from kling_tools.files.inputs import Inputs, default_roots
 from kling_tools.model.errors import BadMedia
-from kling_tools.model.media import ImageLimits, Picture
+from kling_tools.model.inputs import SoundLimits
+from kling_tools.model.media import ImageLimits, Medium
 
 LIMITS = ImageLimits(max_bytes=10_000_000, min_side=300, max_ratio=2.5)
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -54,7 +55,7 @@ async def test_a_good_picture_is_read_whole(home: Path) -> None:
     data = picture_bytes(640, 480)
     picture = await Inputs((home / "pictures",)).picture(put(home, data, "lies.png"), LIMITS)
     digest = hashlib.sha256(data).hexdigest()
-    assert picture == Picture(data=data, width=640, height=480, mime="image/jpeg", sha256=digest)
+    assert picture == Medium(data=data, width=640, height=480, mime="image/jpeg", sha256=digest)
 
 
 @pytest.mark.anyio
@@ -103,12 +104,16 @@ async def test_a_picture_cut_in_half_is_refused(home: Path, kind: str) -> None:
         assert "damaged" in await refusal(put(home, data[: len(data) // 2] + data[-12:]), home)
 
 
+def bomb(width: int, height: int) -> bytes:
+    """Return the header of a huge PNG."""
+    body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR") + body
+    return data + struct.pack(">I", zlib.crc32(b"IHDR" + body)) + bytes(50)
+
+
 @pytest.mark.anyio
 async def test_a_decode_bomb_is_refused_by_its_header(home: Path) -> None:
-    body = struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR") + body
-    data += struct.pack(">I", zlib.crc32(b"IHDR" + body)) + bytes(50)
-    assert "50 megapixels" in await refusal(put(home, data), home)
+    assert "50 megapixels" in await refusal(put(home, bomb(9000, 9000)), home)
 
 
 @pytest.mark.anyio
@@ -230,6 +235,88 @@ async def test_a_video_is_known_by_its_content(home: Path, clips: dict[str, Path
     for bad in (put(home, b"#EXTM3U\nfile:///etc/passwd\n", "list.mp4"), home / "secret.png"):
         with pytest.raises(BadMedia):
             await inputs.video(bad)
+
+
+SOUND = SoundLimits(max_bytes=100_000, min_seconds=2, max_seconds=60)
+
+
+async def unheard(path: Path, home: Path, limits: SoundLimits = SOUND) -> str:
+    async with asyncio.timeout(5):
+        with pytest.raises(BadMedia) as caught:
+            await Inputs((home / "pictures",)).sound(path, limits, name="audio")
+    assert caught.value.advice
+    return caught.value.sentence()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("kind", "mime"), [("mp3", "audio/mpeg"), ("wav", "audio/wav"), ("m4a", "audio/mp4"), ("aac", "audio/aac")]
+)
+async def test_a_good_sound_is_read_whole(home: Path, sounds: dict[str, Path], kind: str, mime: str) -> None:
+    data = sounds[kind].read_bytes()
+    sound = await Inputs((home / "pictures",)).sound(put(home, data, "lies.png"), SOUND)
+    assert (sound.kind, sound.data, sound.mime) == ("audio", data, mime)
+    assert sound.seconds == pytest.approx(3, abs=0.1)
+    assert sound.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.anyio
+async def test_a_sound_that_does_not_fit_is_refused_with_numbers_and_remedy(
+    home: Path, sounds: dict[str, Path], clips: dict[str, Path]
+) -> None:
+    path = put(home, sounds["mp3"].read_bytes())
+    said = await unheard(path, home, replace(SOUND, min_seconds=5))
+    assert "3.1 s long; Kling takes 5 to 60 s here. Nothing was spent. Use a longer sound." in said.replace(
+        "3 s", "3.1 s"
+    )
+    assert "Cut it" in await unheard(path, home, replace(SOUND, max_seconds=2))
+    large = put(home, sounds["wav"].read_bytes() + bytes(200_000))
+    assert "0.3 MB; Kling takes at most 0.1 MB here" in await unheard(large, home)
+    assert "is WAV; Kling takes MP3 here" in await unheard(
+        put(home, sounds["wav"].read_bytes()), home, replace(SOUND, formats=("mp3",))
+    )
+    assert "its end is missing" in await unheard(put(home, sounds["mp3"].read_bytes()[:9000]), home)
+    assert "it is a video" in await unheard(put(home, clips["wide"].read_bytes()), home)
+    assert "is no sound" in await unheard(put(home, b"hunter2" * 99), home)
+    assert "outside" in await unheard(home / "secret.png", home)
+
+
+@pytest.mark.anyio
+async def test_a_clip_tells_its_figures_and_a_cut_one_is_refused(home: Path, clips: dict[str, Path]) -> None:
+    inputs = Inputs((home / "pictures",))
+    data = clips["turned"].read_bytes()
+    clip = await inputs.clip(put(home, data, "film.txt"), name="base_video")
+    assert (clip.kind, clip.size, clip.facts.width, clip.facts.height, clip.facts.fps) == (
+        "mp4",
+        len(data),
+        90,
+        160,
+        10,
+    )
+    assert clip.facts.has_audio
+    for bad, words in ((data[:-9], "is no whole video. The file is cut off"), (b"GIF89a", "is no MP4 or MOV")):
+        with pytest.raises(BadMedia, match=words):
+            await inputs.clip(put(home, bad), name="base_video")
+
+
+@pytest.mark.anyio
+async def test_a_file_is_known_by_its_content_whatever_it_is(
+    home: Path, clips: dict[str, Path], sounds: dict[str, Path]
+) -> None:
+    inputs = Inputs((home / "pictures",))
+    for data, kind, form in (
+        (picture_bytes(640, 480), "image", "jpeg"),
+        (picture_bytes(64, 48, "GIF"), "image", "gif"),
+        (clips["wide"].read_bytes(), "video", "mp4"),
+        (sounds["aac"].read_bytes(), "audio", "aac"),
+        (sounds["isom"].read_bytes(), "audio", "m4a"),
+    ):
+        known = await inputs.known(put(home, data, "x"), name="a")
+        assert (known.kind, known.format, known.size) == (kind, form, len(data))
+    for bad in (b"", b"hunter2" * 9, clips["wide"].read_bytes()[:-9], sounds["wav"].read_bytes()[:-9]):
+        with pytest.raises(BadMedia) as caught:
+            await inputs.known(put(home, bad, "x"), name="a")
+        assert "hunter2" not in caught.value.sentence()
 
 
 WITHOUT_PILLOW = """

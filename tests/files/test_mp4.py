@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kling_tools.files.mp4 import VideoFacts, is_mp4, read_facts
+from kling_tools.files.boxes import is_mp4
+from kling_tools.files.mp4 import VideoFacts, read_facts
 from kling_tools.model.errors import MediaFailed
 
 
@@ -45,6 +46,7 @@ def test_a_real_clip_tells_its_figures(clips: dict[str, Path]) -> None:
     assert (facts.width, facts.height, facts.has_audio, facts.codec) == (160, 90, True, "h264")
     assert facts.complete
     assert facts.frames == 20
+    assert facts.fps == 10
     assert facts.last_at == pytest.approx(1.9, abs=0.01)
     assert 2.0 <= facts.seconds <= 2.4
     assert not read_facts(clips["tall"]).has_audio

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.providers.values import PLAN
+from tests.providers.values import PLAN, VIDEO
 
 from kling_tools.files.names import MAX_BYTES, file_name, plain_name
 from kling_tools.model.errors import StorageUnavailable
@@ -21,14 +21,33 @@ TASK = Task(id="k7f3abcdefgh0", plan=PLAN, status=Status.FETCHING, created=NOON,
 
 
 def named(prompt: str, task: Task = TASK, index: int = 1, kind: str = "video") -> str:
-    return file_name(replace(task, plan=replace(PLAN, prompt=prompt)), index, kind)
+    return file_name(replace(task, plan=replace(PLAN, spec=replace(VIDEO, prompt=prompt))), index, kind)
 
 
 def test_a_name_tells_day_words_and_task() -> None:
     assert named("Paper boat, in the rain") == "2026-11-22 Paper boat in the rain (k7f3abcdefgh0).mp4"
     assert named("x", index=2, kind="image") == "2026-11-22 x (k7f3abcdefgh0-2).png"
     assert named("雨の中の紙の船") == "2026-11-22 雨の中の紙の船 (k7f3abcdefgh0).mp4"
-    assert named("../..", kind="audio") == "2026-11-22 audio (k7f3abcdefgh0).mp3"
+    assert named("../..", kind="audio") == "2026-11-22 create video (k7f3abcdefgh0).mp3"
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "ending"),
+    [
+        ("image", "https://cdn.example/a/b.JPG?x-oss=.mp4", ".jpg"),
+        ("image", "https://cdn.example/a.webp#f", ".webp"),
+        ("image", "https://cdn.example/a.exe", ".png"),
+        ("element", "https://cdn.example/a.jpeg", ".jpeg"),
+        ("audio", "https://cdn.example/a.wav", ".wav"),
+        ("voice", "https://cdn.example/a.m4a", ".m4a"),
+        ("voice", "", ".mp3"),
+        ("audio", "https://cdn.example/..%2f.aac/", ".aac"),
+        ("video", "https://cdn.example/a.mov", ".mp4"),
+        ("image", "https://[bad", ".png"),
+    ],
+)
+def test_the_address_tells_the_ending_only_where_it_fits_the_kind(kind: str, url: str, ending: str) -> None:
+    assert file_name(TASK, 1, kind, url=url).endswith(f"(k7f3abcdefgh0){ending}")
 
 
 def test_a_simulated_result_says_so_however_long_its_prompt() -> None:

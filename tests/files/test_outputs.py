@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.files.conftest import Answer, FileServer
+from tests.files.conftest import Answer, FileServer, picture_bytes
 
 from kling_tools.files.outputs import Outputs, check_writable
 from kling_tools.model.errors import MediaFailed, StorageUnavailable, Unreachable
@@ -151,6 +151,22 @@ async def test_a_body_that_ends_early_is_never_shown(outputs: Outputs, film: byt
     with pytest.raises(Unreachable, match="503"):
         await save(Answer(503, None, ""))
     assert names(outputs) == []
+
+
+@pytest.mark.anyio
+async def test_pictures_and_sounds_are_saved_whole_or_not_at_all(outputs: Outputs, sounds: dict[str, Path]) -> None:
+    good = {f"a.{name}": sounds[name].read_bytes() for name in ("mp3", "wav", "m4a", "aac")}
+    good |= {f"b.{kind}": picture_bytes(60, 40, kind.upper()) for kind in ("png", "jpeg", "webp")}
+    good["b.jpg"] = good["b.webp"]  # what it is counts, not what it is called
+    for name, body in good.items():
+        assert (await outputs.save(name, FileServer(body).fetch)).size == len(body)
+    assert names(outputs) == sorted(good)
+    for name, body in good.items():
+        with pytest.raises(MediaFailed):
+            await outputs.save(f"cut-{name}", FileServer(body[:-150]).fetch)
+        with pytest.raises(MediaFailed):
+            await outputs.save(f"page-{name}", FileServer(b"<html>Sorry</html>" * 99).fetch)
+    assert names(outputs) == sorted(good)
 
 
 class _Given:

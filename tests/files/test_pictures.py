@@ -86,3 +86,18 @@ def test_no_bytes_raise_anything_but_damaged(patch: bytes, at: int, kind: str) -
         except Damaged:
             continue
         assert min(header.shown) > 0
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("clear", [False, True])
+def test_a_webp_is_measured_and_a_cut_one_is_not_whole(lossless: bool, clear: bool) -> None:
+    out = BytesIO()
+    Image.new("RGBA" if clear else "RGB", (123, 45), (9, 9, 9, 9) if clear else (9, 9, 9)).save(
+        out, "WEBP", lossless=lossless, exact=True
+    )
+    data = out.getvalue()
+    header = read_header(data, "WebP")
+    assert (header.shown, header.whole) == ((123, 45), True)
+    assert not read_header(data[:-2], "WebP").whole
+    with pytest.raises(Damaged):
+        read_header(data[:20], "WebP")

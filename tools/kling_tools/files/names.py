@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 from kling_tools.clock import local_day
 from kling_tools.model.errors import StorageUnavailable, quoted
 from kling_tools.model.tasks import Task
 
 MAX_BYTES = 120
-_ENDINGS = {"video": ".mp4", "image": ".png", "audio": ".mp3"}
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+SOUNDS = (".mp3", ".wav", ".m4a", ".aac")
+#: What a kind of result may end on, the usual one first.
+_ENDINGS = {"video": (".mp4",), "image": PICTURES, "element": PICTURES, "audio": SOUNDS, "voice": SOUNDS}
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _WINDOWS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
 
 
-def file_name(task: Task, index: int, kind: str) -> str:
+def file_name(task: Task, index: int, kind: str, *, url: str = "") -> str:
     """Return the name of a task's n-th result, counted from 1: date, words of the prompt, task id; 120 bytes at most.
 
-    It begins with a digit, so it is no hidden file, no option and none of Windows' reserved names.
+    It begins with a digit, so it is no hidden file, no option and none of Windows' reserved names. It ends as the
+    result's address does where that fits the kind, else as the kind usually does.
     """
     number = f"-{index}" if index > 1 else ""
     identity = f"({'simulated ' if task.simulated else ''}{_words(task.id, 40).replace(' ', '')}{number})"
-    ending = _ENDINGS.get(kind, "")
+    ending = _ending(kind, url)
     date = local_day(task.created).isoformat()
     room = MAX_BYTES - len(f"{date}  {identity}{ending}".encode())
-    return f"{date} {_words(task.plan.prompt, room) or _words(kind, room)} {identity}{ending}"
+    words = _words(task.plan.words, room) or _words(task.plan.tool.replace("_", " "), room)
+    return f"{date} {words} {identity}{ending}"
+
+
+def _ending(kind: str, url: str) -> str:
+    known = _ENDINGS.get(kind, ("",))
+    try:
+        told = PurePosixPath(urlsplit(url).path).suffix.lower()
+    except ValueError:
+        return known[0]
+    return told if told in known else known[0]
 
 
 def _words(text: str, most: int) -> str:

@@ -64,6 +64,23 @@ def _regular(mode: int) -> None:
         raise NotRegular(0, next((word for test, word in _TYPES if test(mode)), "no regular file"))
 
 
+def read_small(path: Path, most: int = 1 << 20) -> str:
+    """Return a text file that a person named in their settings.
+
+    Raises:
+        OSError: it is missing, no regular file, too large, or no text.
+    """
+    fd = open_regular(Path(os.path.realpath(path)))
+    with os.fdopen(fd, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(0, f"it has more than {most} bytes")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise OSError(0, "it is no UTF-8 text") from None
+
+
 def real_roots(roots: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return the roots without links; one that does not exist admits nothing."""
     return tuple(Path(os.path.realpath(root)) for root in roots)

@@ -19,8 +19,10 @@ from typing import Protocol
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.files.locking import locked
 from kling_tools.files.mp4 import read_facts
-from kling_tools.files.names import file_name, plain_name
+from kling_tools.files.names import PICTURES, SOUNDS, file_name, plain_name
 from kling_tools.files.opening import open_regular
+from kling_tools.files.pictures import Damaged, read_header, sniff
+from kling_tools.files.sounds import BrokenSound, read_sound
 from kling_tools.files.storage import check_free, check_writable, storage, sync_directory, to_the_end
 from kling_tools.model.errors import MediaFailed, StorageUnavailable, Unreachable, quoted
 from kling_tools.model.tasks import Task
@@ -28,6 +30,8 @@ from kling_tools.model.tasks import Task
 __all__ = ["Download", "Fetch", "Outputs", "SavedFile", "check_writable"]
 
 MAX_BYTES = 2 << 30
+MAX_PICTURE = 100 << 20  # a 4K PNG that does not compress has 25 MB
+_WHOLE = ("png", "jpeg", "WebP")
 _BLOCK = 1 << 20
 _ATTEMPTS = 3
 _PATIENCE = 900.0
@@ -142,15 +146,16 @@ class Outputs:
     directory: Path
     clock: Clock = field(default_factory=SystemClock, repr=False, compare=False)
 
-    def file_name(self, task: Task, index: int, kind: str) -> str:
-        """Return the name of a task's n-th result, counted from 1."""
-        return file_name(task, index, kind)
+    def file_name(self, task: Task, index: int, kind: str, *, url: str = "") -> str:
+        """Return the name of a task's n-th result, counted from 1; `url` is its address, which may tell the ending."""
+        return file_name(task, index, kind, url=url)
 
     async def save(self, name: str, fetch: Fetch, *, max_bytes: int = MAX_BYTES) -> SavedFile:
         """Return the whole file of that name, fetched or found. Whatever breaks, the next call goes on from there.
 
         Raises:
-            StorageUnavailable: the disk is full or not ours. MediaFailed: what came is no whole MP4, or too large.
+            StorageUnavailable: the disk is full or not ours. MediaFailed: what came is not whole, not what its
+            name says, or too large.
             Unreachable: a status that is no answer to this, or the body ended early.
             Whatever `fetch` and `chunks` raise: LinkExpired where the address is dead.
         """
@@ -225,8 +230,7 @@ class Outputs:
     def _finish(self, part: _Part, path: Path) -> SavedFile:
         """Check the part, make it durable and give it its name."""
         try:
-            if path.suffix == ".mp4":
-                read_facts(part.path)
+            _check(part.path, path.suffix)
         except MediaFailed:
             part.drop()  # of the announced length and yet broken: going on from it would not help
             raise
@@ -240,12 +244,36 @@ class Outputs:
         return SavedFile(path, saved.size, saved.sha256)
 
 
+def _check(path: Path, suffix: str) -> None:
+    """Check that a file is whole and a video, picture or sound, as the ending of its name says; others pass.
+
+    Raises:
+        MediaFailed: it is not.
+    """
+    if suffix == ".mp4":
+        read_facts(path)
+    elif suffix in PICTURES:
+        try:
+            with os.fdopen(open_regular(path), "rb") as file:
+                data = file.read(MAX_PICTURE + 1)
+            kind = sniff(data[:32])
+            whole = kind in _WHOLE and len(data) <= MAX_PICTURE and read_header(data, kind).whole
+        except (OSError, Damaged) as error:
+            raise MediaFailed(f"The picture is damaged: {error}.") from error
+        if not whole:
+            raise MediaFailed("The picture is cut off." if kind in _WHOLE else "The file is no PNG, JPEG or WebP.")
+    elif suffix in SOUNDS:
+        try:
+            read_sound(path)
+        except BrokenSound as error:
+            raise MediaFailed(f"The sound is damaged: {error}.") from error
+
+
 def _found(path: Path) -> SavedFile | None:
     """Return the file if it is already here and whole: the task id in its name makes it the same result."""
     try:
         saved = _measured(path)
-        if path.suffix == ".mp4":
-            read_facts(path)
+        _check(path, path.suffix)
     except (OSError, MediaFailed):
         return None
     return saved if saved.size else None

@@ -1,7 +1,8 @@
 """What a picture's first bytes say: its format by content and its sides, read before anything is decoded.
 
-Two formats and some forty lines, because a general reader also accepts a dozen formats Kling does not take, and walks
-20 MB of fill bytes for seconds. Pillow is optional; this is what stands without it.
+Three formats and some sixty lines, because a general reader also accepts a dozen formats that do not occur, and walks
+20 MB of fill bytes for seconds. Kling takes two of them; WebP comes as a result. Pillow is optional; this is what
+stands without it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from kling_tools.files.mp4 import AVIF, HEIC, is_mp4
+from kling_tools.files.boxes import AVIF, HEIC, is_mp4
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_SEGMENTS = 2_000
@@ -64,12 +65,12 @@ def sniff(head: bytes) -> str:
 
 
 def read_header(data: bytes, kind: str) -> Header:
-    """Return the sides of a JPEG or PNG, and whether its end is there.
+    """Return the sides of a "jpeg", "png" or "WebP", and whether its end is there.
 
     Raises:
         Damaged: the structure is broken before the sides are known.
     """
-    header = _png(data) if kind == "png" else _jpeg(data)
+    header = (_png if kind == "png" else _webp if kind == "WebP" else _jpeg)(data)
     if not all(header.stored):
         raise Damaged("it says that a side is 0 px")
     return header
@@ -89,6 +90,22 @@ def _png(data: bytes) -> Header:
             whole = at <= len(data)
             break
     return Header((width, height), (width, height), whole)
+
+
+def _webp(data: bytes) -> Header:
+    if len(data) < 30:
+        raise Damaged("its header is cut off")
+    (length,), kind = struct.unpack("<I", data[4:8]), data[12:16]
+    if kind == b"VP8X":  # a canvas, with colours or animation
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width, height = (side & 0x3FFF for side in struct.unpack("<HH", data[26:30]))
+    else:
+        raise Damaged("its header is broken")
+    return Header((width, height), (width, height), whole=8 + length <= len(data))
 
 
 def _jpeg(data: bytes) -> Header:

@@ -18,11 +18,11 @@ from kling_tools.files.mp4 import VideoFacts, read_facts
 from kling_tools.model.errors import MediaFailed
 
 MAX_FRAMES = 16
-_GAP = 4
+GAP = 4  # pixels between cells
+GROUND = 0x1C1C1C
 _SCREEN = 4 / 3
-_GROUND = "0x1c1c1c"
 _TIMEOUT = 60.0
-_QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
+QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
 _PNG_PIXELS = 2_200_000  # raw, that is 6.6 MB: a PNG of it stays under the 10 MB of kling-official 11
 
 
@@ -75,7 +75,7 @@ def lay_out(count: int, width: int, height: int, max_width: int) -> Layout:
 
 
 def _grid(columns: int, rows: int, width: int, height: int, most: int) -> Layout:
-    across, down = (most - (columns - 1) * _GAP) / columns, (most - (rows - 1) * _GAP) / rows
+    across, down = (most - (columns - 1) * GAP) / columns, (most - (rows - 1) * GAP) / rows
     scale = min(across / width, down / height, 1.0)
     return Layout(columns, rows, max(2, int(width * scale)), max(2, int(height * scale)))
 
@@ -101,17 +101,17 @@ async def contact_sheet(
     # Half a thousandth early, so that a frame that begins exactly then is not missed by rounding.
     filters = (
         f"setpts=PTS-STARTPTS,select='gte(t+0.0005,selected_n*{gap:.6f})',scale={grid.width}:{grid.height},setsar=1,"
-        f"tile={grid.columns}x{grid.rows}:nb_frames={wanted}:padding={_GAP}:color={_GROUND}"
+        f"tile={grid.columns}x{grid.rows}:nb_frames={wanted}:padding={GAP}:color=0x{GROUND:06x}"
     )
-    raw = await encoder.run([*_source(path), "-vf", filters, "-frames:v", "1", *_RAW], timeout=_TIMEOUT)
+    raw = await encoder.run([*_source(path), "-vf", filters, "-frames:v", "1", *RAW], timeout=_TIMEOUT)
     times = tuple(round(index * gap, 3) for index in range(wanted))
-    jpeg = await _jpeg(encoder, raw, _marks(grid, times), max_bytes)
+    jpeg = await ppm_to_jpeg(encoder, raw, _marks(grid, times), max_bytes)
     return Sheet(jpeg, *_sides(raw), times, grid.columns)
 
 
 def _marks(grid: Layout, times: tuple[float, ...]) -> list[tuple[int, int, str]]:
     """Return the lower left corner of each cell and the text that belongs there."""
-    across, down = grid.width + _GAP, grid.height + _GAP
+    across, down = grid.width + GAP, grid.height + GAP
     places = ((index % grid.columns, index // grid.columns, at) for index, at in enumerate(times))
     return [(column * across, row * down + grid.height, f"{at:.1f} s") for column, row, at in places]
 
@@ -127,14 +127,14 @@ async def frame_at(
     facts = await asyncio.to_thread(read_facts, path)
     at = min(max(seconds, 0.0), facts.last_at or facts.seconds)
     grid = lay_out(1, facts.width, facts.height, max_width)
-    tail = ["-vf", f"scale={grid.width}:{grid.height},setsar=1", "-frames:v", "1", *_RAW]
+    tail = ["-vf", f"scale={grid.width}:{grid.height},setsar=1", "-frames:v", "1", *RAW]
     # The frame on show began up to a frame's length before; asking a little early never lands on the next one.
     step = facts.last_at / (facts.frames - 1) if facts.frames > 1 else 0.0
     start = round(at / step - 0.499) * step - step / 4 if step else at
     raw = await encoder.run([*_source(path, max(0.0, start)), *tail], timeout=_TIMEOUT)
     if not raw:
         raise MediaFailed(f"The video has no picture at {at:.1f} s.")
-    return Frame(await _jpeg(encoder, raw, [], max_bytes), *_sides(raw), round(at, 3))
+    return Frame(await ppm_to_jpeg(encoder, raw, [], max_bytes), *_sides(raw), round(at, 3))
 
 
 async def last_frame(encoder: Encoder, path: Path) -> bytes:
@@ -155,7 +155,7 @@ async def last_frame(encoder: Encoder, path: Path) -> bytes:
     return found
 
 
-_RAW = ("-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "pipe:1")
+RAW = ("-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe", "pipe:1")
 
 
 def _source(path: Path, start: float = 0.0) -> list[str]:
@@ -171,14 +171,14 @@ def _sides(ppm: bytes) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-async def _jpeg(encoder: Encoder, ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes:
-    """Return the first quality that fits; the lowest where none does."""
+async def ppm_to_jpeg(encoder: Encoder, ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes:
+    """Return a JPEG of the first quality that fits `max_bytes`; of the lowest where none does."""
     _sides(ppm)
     made = await asyncio.to_thread(_with_pillow, ppm, marks, max_bytes)
     if made is not None:
         return made
     jpeg = b""
-    for _, quality in _QUALITIES:
+    for _, quality in QUALITIES:
         args = ["-f", "image2pipe", "-c:v", "ppm", "-i", "pipe:0", "-c:v", "mjpeg", "-q:v", str(quality)]
         args += ["-pix_fmt", "yuvj420p", "-f", "image2pipe", "pipe:1"]
         jpeg = await encoder.run(args, timeout=_TIMEOUT, stdin=ppm)
@@ -200,7 +200,7 @@ def _with_pillow(ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) 
         for left, bottom, text in marks:
             _mark(draw, font, (left, bottom), text)
         jpeg = b""
-        for quality, _ in _QUALITIES:
+        for quality, _ in QUALITIES:
             image.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
             jpeg = out.getvalue()
             if len(jpeg) <= max_bytes:

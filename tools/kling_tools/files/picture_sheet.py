@@ -1,0 +1,136 @@
+"""Finished pictures made small for an agent to look at: one scaled down, several side by side.
+
+They come from outside, so the header is read before a pixel is decoded, as with a person's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kling_tools.files.ffmpeg import Encoder, file_argument
+from kling_tools.files.inputs import MAX_PIXELS
+from kling_tools.files.opening import open_regular
+from kling_tools.files.pictures import Damaged, read_header, sniff
+from kling_tools.files.preview import GAP, GROUND, MAX_FRAMES, QUALITIES, RAW, Layout, Sheet, lay_out, ppm_to_jpeg
+from kling_tools.model.errors import MediaFailed, quoted
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_MAX_BYTES = 100 << 20
+_TIMEOUT = 60.0
+_DEMUXERS = {"png": "png_pipe", "jpeg": "jpeg_pipe", "WebP": "webp_pipe"}
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A picture on disk: its format, and its sides stored and shown."""
+
+    path: Path
+    kind: str
+    stored: tuple[int, int]
+    shown: tuple[int, int]
+
+
+async def picture_sheet(
+    paths: Sequence[Path], *, encoder: Encoder | None = None, max_width: int = 1024, max_bytes: int = 100_000
+) -> Sheet:
+    """Return one picture scaled down, or up to 16 in a grid in their order, as a JPEG within `max_bytes` where it can.
+
+    The sheet has no times. `encoder` is used where Pillow is missing; without it one is looked for then.
+
+    Raises:
+        MediaFailed: no picture, one that is damaged, or of more than 50 megapixels. EncoderMissing.
+    """
+    if not 0 < len(paths) <= MAX_FRAMES:
+        raise MediaFailed(f"A sheet shows 1 to {MAX_FRAMES} pictures, not {len(paths)}.")
+    pictures = await asyncio.to_thread(lambda: [_measured(path) for path in paths])
+    sides = [picture.shown for picture in pictures]
+    grid = lay_out(len(paths), max(w for w, _ in sides), max(h for _, h in sides), max_width)
+    jpeg = await asyncio.to_thread(_with_pillow, pictures, grid, max_bytes)
+    if jpeg is None:
+        jpeg = await _with_ffmpeg(encoder or Encoder.find(), pictures, grid, max_bytes)
+    return Sheet(jpeg, *_whole(grid), (), grid.columns)
+
+
+def _measured(path: Path) -> _Picture:
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            data = file.read(_MAX_BYTES)
+        kind = sniff(data[:32])
+        if kind not in _DEMUXERS:
+            raise MediaFailed(f"{quoted(path.name, 130)} is no PNG, JPEG or WebP picture.")
+        header = read_header(data, kind)
+    except Damaged as error:
+        raise MediaFailed(f"{quoted(path.name, 130)} is damaged: {error}.") from error
+    except OSError as error:
+        raise MediaFailed(f"{quoted(path.name, 130)} cannot be read: {error.strerror}.") from error
+    if header.stored[0] * header.stored[1] > MAX_PIXELS:
+        most = f"at most {MAX_PIXELS // 10**6} megapixels are opened"
+        raise MediaFailed(f"{quoted(path.name, 130)} is {header.stored[0]}x{header.stored[1]} px; {most}.")
+    return _Picture(path, kind, header.stored, header.shown)
+
+
+def _whole(grid: Layout) -> tuple[int, int]:
+    return grid.columns * (grid.width + GAP) - GAP, grid.rows * (grid.height + GAP) - GAP
+
+
+def _with_pillow(pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes | None:
+    try:
+        from PIL import Image as Pillow
+    except ImportError:
+        return None
+    from io import BytesIO
+
+    sheet = Pillow.new("RGB", _whole(grid), f"#{GROUND:06x}")
+    for index, picture in enumerate(pictures):
+        small = _small(picture, (grid.width, grid.height))
+        left = index % grid.columns * (grid.width + GAP) + (grid.width - small.width) // 2
+        top = index // grid.columns * (grid.height + GAP) + (grid.height - small.height) // 2
+        sheet.paste(small, (left, top), small)
+    jpeg = b""
+    for quality, _ in QUALITIES:
+        sheet.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
+        jpeg = out.getvalue()
+        if len(jpeg) <= max_bytes:
+            break
+    return jpeg
+
+
+def _small(picture: _Picture, box: tuple[int, int]) -> Image:
+    """Return a picture as it is shown, within the box; what is transparent stays so."""
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    try:
+        with Pillow.open(picture.path, formats=(picture.kind.upper(),)) as image:
+            if image.size != picture.stored:  # its parts contradict each other: it may be larger than it said
+                raise MediaFailed(f"{quoted(picture.path.name, 130)} is damaged.")
+            image.draft("RGB", (2 * max(box), 2 * max(box)))
+            image.load()
+            shown = ImageOps.exif_transpose(image).convert("RGBA")
+            shown.thumbnail(box)
+            return shown
+    except MediaFailed:
+        raise
+    except Exception as error:  # on hostile data Pillow raises whatever the broken part leads to
+        raise MediaFailed(f"{quoted(picture.path.name, 130)} cannot be decoded.") from error
+
+
+async def _with_ffmpeg(encoder: Encoder, pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes:
+    inputs: list[str] = []
+    for picture in pictures:
+        inputs += ["-f", _DEMUXERS[picture.kind], "-i", file_argument(picture.path)]
+    size, ground = f"{grid.width}:{grid.height}", f"color=0x{GROUND:06x}"
+    fit = f"scale={size}:force_original_aspect_ratio=decrease,pad={size}:(ow-iw)/2:(oh-ih)/2:{ground}"
+    cells = [f"[{n}:v]{fit},setsar=1,format=rgb24[p{n}]" for n in range(len(pictures))]
+    row = "".join(f"[p{n}]" for n in range(len(pictures)))
+    tile = f"tile={grid.columns}x{grid.rows}:nb_frames={len(pictures)}:padding={GAP}:{ground}"
+    graph = ";".join([*cells, f"{row}concat=n={len(pictures)},{tile}"])
+    raw = await encoder.run([*inputs, "-filter_complex", graph, "-frames:v", "1", *RAW], timeout=_TIMEOUT)
+    return await ppm_to_jpeg(encoder, raw, [], max_bytes)
