@@ -11,17 +11,30 @@
     |   |- UnknownTask           no such task in the journal
     |   |- StorageUnavailable    the disk is full or not ours to write
     |   |- EncoderMissing        ffmpeg is needed and not here
-    |   `- MediaFailed           a file that cannot be decoded
+    |   |- MediaFailed           a file that cannot be decoded
+    |   `- CallbackRefused       a callback that is not proven to come from the provider
     |- Unreachable             no connection was made: nothing was sent
     |- ProviderRefused         it answered no: nothing was bought
     |   |- Unauthorised          the credentials
-    |   |- AccountBlocked, NoBalance, NoPermission
+    |   |- AccountBlocked        the account as a whole
+    |   |- NoBalance             no pack or balance left for this kind of task
+    |   |   `- InArrears           a bill that is not paid
+    |   |- NoPermission          this API or model is not open to the account
+    |   |   `- AddressNotAllowed   this machine is not on the account's list
     |   |- NotAccepted           the request itself
+    |   |   |- NotFound            what it names is not there
+    |   |   |- NotSupported        the model does not do that
+    |   |   |- InputUnreachable    an address that the provider could not fetch
+    |   |   `- InputUnreadable     a file whose base64 did not arrive whole
     |   |- AlreadyExists         our own external id is known there: the task exists
     |   |- Moderated             the content
-    |   `- Busy                  slots or rate: the same request may pass later
+    |   `- Busy                  the same request may pass later
+    |       |- SlotsTaken          too many tasks at once
+    |       `- TooManyRequests     too many requests in a short time
     |- ProviderBroken          a 5xx or an answer that cannot be read: whether it was accepted is open
+    |   `- UnderMaintenance      it says itself that it is closed for now
     |- Unsure                  the wire broke after sending: asked about, never blindly resent
+    |- AnswerLost              the same for a call that nobody can ask about: ended, never resent
     |- LinkExpired             a result's address does not serve any more: the task has to name a new one
     `- TaskFailed              accepted, then failed
 
@@ -43,11 +56,15 @@ SPENT_SENTENCES: dict[Spent, str] = {
 }
 
 
+def one_line(text: object, limit: int = 240) -> str:
+    """Return foreign text as one bounded line without control characters."""
+    flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(text)).split())
+    return f"{flat[: limit - 1]}…" if len(flat) > limit else flat
+
+
 def quoted(text: object, limit: int = 240) -> str:
     """Return foreign text as one bounded, quoted line without control characters."""
-    flat = " ".join("".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(text)).split())
-    flat = flat.replace('"', "'")
-    return f'"{flat[: limit - 1]}…"' if len(flat) > limit else f'"{flat}"'
+    return '"{}"'.format(one_line(text, limit).replace('"', "'"))
 
 
 class KlingError(Exception):
@@ -139,6 +156,13 @@ class MediaFailed(Refused):
     code = "media_failed"
 
 
+class CallbackRefused(Refused):
+    """A callback is not proven to come from the provider."""
+
+    code = "callback_refused"
+    advice = "It was ignored; tasks are asked about anyway. Check KLING_WEBHOOK_SECRET and this machine's clock."
+
+
 class Unreachable(KlingError):
     """The provider could not be reached; the request did not leave."""
 
@@ -188,6 +212,13 @@ class NoBalance(ProviderRefused):
     advice = "Buy a pack or top up in the Kling console. Trying again will not help."
 
 
+class InArrears(NoBalance):
+    """The account has a bill that is not paid."""
+
+    code = "in_arrears"
+    advice = "Pay in the Kling console. Trying again will not help."
+
+
 class NoPermission(ProviderRefused):
     """The account may not use this API or model."""
 
@@ -195,10 +226,45 @@ class NoPermission(ProviderRefused):
     advice = "Choose another model (list_models), or ask Kling to open this one for the account."
 
 
+class AddressNotAllowed(NoPermission):
+    """The account's list of allowed IP addresses does not have this one."""
+
+    code = "address_not_allowed"
+    advice = "Add this machine's address in the Kling console. Trying again will not help."
+
+
 class NotAccepted(ProviderRefused):
     """The provider found the request invalid."""
 
     code = "not_accepted"
+
+
+class NotFound(NotAccepted):
+    """The provider does not have what the request names."""
+
+    code = "not_found"
+    advice = "Check the id and the region: ids belong to one region, and results end after 30 days."
+
+
+class NotSupported(NotAccepted):
+    """The model does not do what the request asks for."""
+
+    code = "not_supported"
+    advice = "Leave out what Kling names, or choose another model (list_models)."
+
+
+class InputUnreachable(NotAccepted):
+    """The provider could not fetch a file from its address."""
+
+    code = "input_unreachable"
+    advice = "Use an address that opens without login and is no web page, or pass the file itself as a path."
+
+
+class InputUnreadable(NotAccepted):
+    """The provider could not decode a file that was sent along."""
+
+    code = "input_unreadable"
+    advice = "Save the file anew as JPEG, PNG, MP4 or MP3 and pass it as a path."
 
 
 class AlreadyExists(ProviderRefused):
@@ -222,6 +288,19 @@ class Busy(ProviderRefused):
     advice = "The task waits and is sent again by itself."
 
 
+class SlotsTaken(Busy):
+    """Every parallel slot of the account's pack is taken."""
+
+    code = "slots_taken"
+
+
+class TooManyRequests(Busy):
+    """The provider asks for fewer requests."""
+
+    code = "too_many_requests"
+    advice = "A task waits and is sent again by itself; anything else may be asked again in a minute."
+
+
 class ProviderBroken(KlingError):
     """The provider answered with a fault of its own."""
 
@@ -230,12 +309,30 @@ class ProviderBroken(KlingError):
     retryable = True
 
 
+class UnderMaintenance(ProviderBroken):
+    """The provider is under maintenance."""
+
+    code = "under_maintenance"
+    advice = "Try again in an hour."
+
+
 class Unsure(KlingError):
     """The connection broke after the request was sent."""
 
     code = "unsure"
     spent = "unknown"
     advice = "It is being looked up by its own id and is never sent twice; check_status tells. Do not create it again."
+
+
+class AnswerLost(KlingError):
+    """The answer to a call that cannot be looked up was lost."""
+
+    code = "answer_lost"
+    spent = "unknown"
+    advice = (
+        "It is not sent again by itself. get_account deductions=true shows later whether it was charged; ask the "
+        "person before you call again."
+    )
 
 
 class LinkExpired(KlingError):

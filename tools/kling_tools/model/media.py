@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from kling_tools.model.errors import BadMedia, quoted
@@ -42,6 +43,7 @@ class TaskRef:
 
 
 MediaRef = FileRef | UrlRef | TaskRef
+MediaKind = Literal["image", "video", "audio"]
 
 
 def parse_media(text: str) -> MediaRef:
@@ -63,11 +65,9 @@ def parse_media(text: str) -> MediaRef:
     if parts.scheme == "file" and host in {None, "localhost"} and parts.path:
         return _file(unquote(parts.path))
     if parts.scheme == "http":
-        raise BadMedia(
-            f"Kling fetches pictures over https only, not {quoted(text, 80)}.", advice="Use https or a file."
-        )
+        raise BadMedia(f"Kling fetches media over https only, not {quoted(text, 80)}.", advice="Use https or a file.")
     if parts.scheme == "data" or len(text) > _LONGEST_PATH:
-        raise BadMedia("Inline data is not taken.", advice="Save the picture and pass its path, or pass an https URL.")
+        raise BadMedia("Inline data is not taken.", advice="Save it as a file and pass its path, or pass an https URL.")
     if parts.scheme in {"https", "file"}:
         raise BadMedia(f"{quoted(text, 80)} is not a whole address.", advice=_NAMES)
     if parts.scheme:
@@ -87,20 +87,44 @@ def _file(text: str) -> FileRef:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image ready for the wire: either `data` or `url`; sides in pixels, 0 where only the provider can tell."""
+class Medium:
+    """An input ready for the wire: `data`, or `url`, or `remote_id` where the provider made it itself.
 
+    Sides in pixels and `seconds` are 0 where only the provider can tell. `sha256` marks the content.
+    """
+
+    kind: MediaKind = "image"
     data: bytes | None = None
     url: str = ""
+    remote_id: str = ""
     width: int = 0
     height: int = 0
+    seconds: float = 0.0
     mime: str = ""
     sha256: str = ""
 
     def __repr__(self) -> str:
         """Keep megabytes of picture out of logs and tracebacks."""
-        what = self.url or f"{len(self.data or b'')} bytes"
-        return f"Picture({what}, {self.width}x{self.height}, {self.mime})"
+        what = self.url or self.remote_id or f"{len(self.data or b'')} bytes"
+        return f"Medium({self.kind}, {what}, {self.width}x{self.height}, {self.mime})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is known of a medium before it is read: from the journal, the file itself, or a look at its address.
+
+    None where it is not known; `format` as "mp4" or "jpeg", `size` in bytes. `made_here`: a result of an earlier task.
+    """
+
+    kind: MediaKind
+    format: str | None = None
+    size: int | None = None
+    seconds: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    has_audio: bool | None = None
+    made_here: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

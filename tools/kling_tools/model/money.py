@@ -17,12 +17,16 @@ MICROS = Decimal(1_000_000)
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What something costs: `usd` at least, `most` at worst, in US dollars; `units` in the provider's own unit."""
+    """What something costs: `usd` at least, `most` at worst, in US dollars; `units` in the provider's own unit.
+
+    `unit_usd` is what one such unit costs, so that a charge told in units can be told in dollars.
+    """
 
     basis: Basis
     usd: Decimal | None = None
     most: Decimal | None = None
     units: Decimal | None = None
+    unit_usd: Decimal | None = None
     source: str = ""
 
     @classmethod

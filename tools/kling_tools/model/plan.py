@@ -1,64 +1,158 @@
 """What was decided about a request before anything is sent: the model, the exact settings and the price.
 
 A `Plan` is written to the journal with the intent, so that another process can send exactly what was agreed.
-An `Order` is a plan with its pictures read: all an encoder needs.
+An `Order` is a plan with its media read: all an encoder needs for the next call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Annotated, Literal
 
-from kling_tools.model.media import ImageLimits, Picture
+from pydantic import Field
+
+from kling_tools.model.inputs import ClipLimits, SoundLimits
+from kling_tools.model.media import ImageLimits, MediaKind, Medium
 from kling_tools.model.money import Price
+from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product, Spec
 
 Standard = Literal["standard", "legacy"]
-#: "off" and "native" were chosen; "always" and "none" are models without the choice, and without such a field.
-Audio = Literal["off", "native", "always", "none"]
-Effect = Literal["text-to-video", "image-to-video"]
+Role = Literal[
+    "first_frame", "last_frame", "reference", "base_video", "image", "video", "audio", "scene", "style", "garment"
+]
+#: Answered at once, with the result and without an id of ours (kling-official 4.13, 5.1).
+AT_ONCE: frozenset[Product] = frozenset({"speech", "cutouts"})
+#: The calls that a task may need before the one that makes it; their answers are kept before the next is made.
+Step = Literal["speech", "faces", "task"]
 
 
 @dataclass(frozen=True)
 class Route:
-    """A way to the provider: its name and the API standard that the credentials open (kling-official 1.2, 1.3)."""
+    """A way to the provider: its name, and the API standards that the credentials open, the preferred first.
+
+    An API key opens both, a key pair the legacy one only (kling-official 1.2, 1.3).
+    """
 
     provider: str
-    standard: Standard
+    standards: tuple[Standard, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One medium as the agent wrote it (paths absolute): what it is for, and what the provider takes there.
+
+    `name` is the argument's, for messages; `seconds` its length as far as it was known when it was decided.
+    """
+
+    role: Role
+    kind: MediaKind
+    text: str
+    name: str
+    seconds: float = 0.0
+    limits: ImageLimits | ClipLimits | SoundLimits | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """One paid task, decided.
 
-    `model` is the catalogue's id, `wire_model` the name on this route. `multi_shot` None means that the model has no
-    such field. `image` and `last_image` are as the agent wrote them. `aspect_ratio` None means that the video follows
-    the picture. `typical_seconds` is how long such a task was seen to take.
+    `standard` is the API it is bought through, `model` the catalogue's id, `wire_model` its name there. `slots` is how
+    many of the account's parallel places it takes. `continues` is the video (as the agent wrote it) that the result is
+    joined to. `typical_seconds` is how long such a task was seen to take; `video_seconds` the most video it makes.
     """
 
     tool: str
-    effect: Effect
     route: Route
+    standard: Standard
     model: str
     wire_model: str
-    prompt: str
-    seconds: int
-    resolution: str
-    aspect_ratio: str | None
-    audio: Audio
-    multi_shot: bool | None
-    image: str | None
-    last_image: str | None
-    image_limits: ImageLimits
+    spec: Annotated[Spec, Field(discriminator="kind")]
+    inputs: tuple[Input, ...] = ()
     price: Price
+    slots: int = 1
+    continues: str = ""
     typical_seconds: float
+    video_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The words the person gave: what the task is listed and searched by."""
+        spec = self.spec
+        speech = getattr(spec, "speech", None)
+        shots = " / ".join(shot.prompt for shot in getattr(spec, "shots", ()))
+        spoken = speech.text if speech else ""
+        named = getattr(spec, "scene", "") or getattr(spec, "name", "")
+        return getattr(spec, "prompt", "") or shots or spoken or named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Face:
+    """A face found in a video and when it is seen, in milliseconds."""
+
+    id: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What a call before the task's own brought. `units` is what it took."""
+
+    step: Literal["speech", "faces"]
+    audio_id: str = ""
+    seconds: float | None = None
+    session_id: str = ""
+    faces: tuple[Face, ...] = ()
+    units: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """A plan ready to be encoded. `external_id` is our own task id, unique per account (kling-official 12.16)."""
+    """A plan ready to be encoded. `external_id` is our own task id, unique per account (kling-official 12.16).
+
+    `media` belong to `plan.inputs`, one for one.
+    """
 
     plan: Plan
     external_id: str
-    image: Picture | None = None
-    last_image: Picture | None = None
+    media: tuple[Medium, ...] = field(default=(), repr=False)
+    prepared: tuple[Prepared, ...] = ()
+
+    @property
+    def step(self) -> Step:
+        """Which call comes next."""
+        return pending(self.plan, self.prepared)
+
+    def every(self, role: Role) -> Iterator[Medium]:
+        """Yield the media of a role, in order."""
+        return (m for i, m in zip(self.plan.inputs, self.media, strict=True) if i.role == role)
+
+    def first(self, role: Role) -> Medium | None:
+        """Return the first medium of a role."""
+        return next(self.every(role), None)
+
+    def after(self, prepared: Prepared) -> Order:
+        """Return the order with what one more call brought."""
+        return replace(self, prepared=(*self.prepared, prepared))
+
+    def brought(self, step: Step) -> Prepared | None:
+        """Return what an earlier call brought."""
+        return next((p for p in self.prepared if p.step == step), None)
+
+
+def pending(plan: Plan, prepared: tuple[Prepared, ...]) -> Step:
+    """Return the call that a task needs next: speech before it is put on lips, faces before one is chosen."""
+    spec, done = plan.spec, {p.step for p in prepared}
+    if isinstance(spec, LipSyncSpec | AvatarSpec) and spec.speech is not None and "speech" not in done:
+        return "speech"
+    if isinstance(spec, LipSyncSpec) and "faces" not in done:
+        return "faces"
+    return "task"
+
+
+def can_be_asked_about(plan: Plan, prepared: tuple[Prepared, ...]) -> bool:
+    """Whether the pending call carries our own id: only then can anybody tell later if it arrived."""
+    return pending(plan, prepared) == "task" and plan.spec.product not in AT_ONCE

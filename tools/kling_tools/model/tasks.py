@@ -7,8 +7,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from kling_tools.model.errors import KlingError, Spent, TaskFailed
-from kling_tools.model.plan import Plan
+from kling_tools.model.plan import Plan, Prepared
 from kling_tools.model.status import LEGAL, LOOKED_AT, Status
+
+OutputKind = Literal["video", "image", "audio", "voice", "element"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,16 @@ class Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteOutput:
-    """One result as the provider names it; `url` lives 30 days at most (kling-official 2.6)."""
+    """One result as the provider names it; `url` lives 30 days at most (kling-official 2.6).
 
-    kind: Literal["video", "image", "audio"]
+    A voice or element is its `remote_id`, and `url` a sample of it, perhaps empty.
+    """
+
+    kind: OutputKind
     url: str
     seconds: float | None = None
     remote_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +46,17 @@ class Charge:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One look at a task on the provider's side, in our words."""
+    """One look at a task on the provider's side, in our words.
+
+    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do.
+    """
 
     remote: Remote
     external_id: str
     status: Literal["submitted", "processing", "succeeded", "failed"]
     reason: str = ""
+    cause: Literal["moderated", "bad_media", "input_unreachable", ""] = ""
+    advice: str = ""
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False
@@ -53,10 +64,15 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One result, kept: `path` is set once the file is whole on our disk. Sides in pixels."""
+    """One result, kept: `path` is set once the file is whole on our disk. Sides in pixels.
 
-    kind: Literal["video", "image", "audio"]
+    `remote_id` is the provider's own name for it, by which other tasks can use it; `name` what a person called it.
+    """
+
+    kind: OutputKind
     url: str
+    remote_id: str = ""
+    name: str = ""
     path: str = ""
     seconds: float | None = None
     width: int | None = None
@@ -94,7 +110,7 @@ class Task:
     """One paid piece of work from intent to file. Times are seconds since the epoch.
 
     `account` is the provider and host that it is bought from. `sent_at` is when a byte may first have left in the
-    current attempt; `not_before` delays the next attempt.
+    current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
     `trouble` is a passing hindrance (a full disk, no network) that is being retried.
     """
 
@@ -111,6 +127,7 @@ class Task:
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     charge: Charge | None = None
+    prepared: tuple[Prepared, ...] = ()
     attempts: int = 0
     sent_at: float | None = None
     not_before: float = 0.0
@@ -141,6 +158,13 @@ class Doubted:
 
 
 @dataclass(frozen=True)
+class Advanced:
+    """A call before the task's own was answered: what it brought is kept, and the next may be made."""
+
+    prepared: Prepared
+
+
+@dataclass(frozen=True)
 class Rejected:
     """The provider, or our own last check, said no."""
 
@@ -163,9 +187,10 @@ class Hindered:
 
 @dataclass(frozen=True)
 class Stored:
-    """Every output is whole on our disk."""
+    """Every output is whole on our disk; `note` is what a person should know of how that went."""
 
     outputs: tuple[Output, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,7 +198,7 @@ class Withdrawn:
     """The person took it back before anything was sent."""
 
 
-Event = Claimed | PutBack | Doubted | Rejected | Seen | Hindered | Stored | Withdrawn
+Event = Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn
 
 URL_LIFETIME = 30 * 86400.0
 
@@ -187,16 +212,19 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.QUEUED, now, sent_at=None, not_before=now + delay, trouble=trouble)
         case Doubted(trouble):
             return _to(task, Status.UNSURE, now, trouble=trouble)
+        case Advanced(prepared):
+            return _to(task, Status.QUEUED, now, prepared=(*task.prepared, prepared), sent_at=None, trouble="")
         case Rejected(failure):
-            return _to(task, Status.FAILED, now, failure=failure, trouble="")
+            return _rejected(task, failure, now)
         case Seen(observation):
             return _seen(task, observation, now)
         case Hindered(trouble):
             return task if task.status.ended or task.trouble == trouble else replace(task, trouble=trouble, updated=now)
-        case Stored(outputs):
-            return _to(task, Status.SUCCEEDED, now, outputs=outputs, trouble="")
+        case Stored(outputs, note):
+            notes = (*task.notes, note) if note else task.notes
+            return _to(task, Status.SUCCEEDED, now, outputs=outputs, notes=notes, trouble="")
         case Withdrawn():
-            return _to(task, Status.CANCELLED, now)
+            return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
 
 
 def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:
@@ -207,11 +235,44 @@ def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:
     return replace(task, status=status, updated=now, **changes)
 
 
+def _rejected(task: Task, failure: Failure, now: float) -> Task:
+    charge = task.charge or _charged(task, None)
+    if charge is not None and failure.spent == "no":
+        failure = replace(failure, spent="yes")
+    return _to(task, Status.FAILED, now, failure=failure, charge=charge, trouble="")
+
+
+def _charged(task: Task, seen: Charge | None) -> Charge | None:
+    """Return everything the task took, in dollars too: what the provider told, and the calls that came before."""
+    unit_usd = task.plan.price.unit_usd
+    told = None if seen == Charge() else _in_dollars(seen, unit_usd)
+    units = sum((p.units for p in task.prepared if p.units is not None), Decimal(0))
+    if not units:
+        return told
+    earlier = _in_dollars(Charge(units=units), unit_usd) or Charge()
+    if told is None:
+        return earlier
+    both = told.usd is not None and earlier.usd is not None
+    return Charge(
+        units=None if told.units is None else told.units + units,
+        usd=(told.usd or Decimal(0)) + (earlier.usd or Decimal(0)) if both else told.usd,
+    )
+
+
+def _in_dollars(charge: Charge | None, unit_usd: Decimal | None) -> Charge | None:
+    # Packs are billed in units, and a unit has a price (kling-official 10.1).
+    if charge is None or charge.usd is not None or charge.units is None or unit_usd is None:
+        return charge
+    return replace(charge, usd=charge.units * unit_usd)
+
+
 def _seen(task: Task, seen: Observation, now: float) -> Task:
+    # While it runs only the last call's own figure counts: the earlier ones alone would look like the whole charge.
+    tells = seen.charge is not None and seen.charge != Charge()
     known: dict[str, Any] = {
         "remote": seen.remote,
         "simulated": task.simulated or seen.simulated,
-        "charge": seen.charge or task.charge,
+        "charge": _charged(task, seen.charge) if tells or seen.status == "failed" else task.charge,
         "accepted_at": task.accepted_at or now,
         "trouble": "",
     }
@@ -222,13 +283,23 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
                 return replace(task, trouble="", updated=now)  # the look that did not work was the trouble
             return moved
         case "failed":
-            spent: Spent = "yes" if seen.charge and (seen.charge.units or seen.charge.usd) else "no"
+            charge: Charge | None = known["charge"]
+            spent: Spent = "yes" if charge and (charge.units or charge.usd) else "no"
             reason = seen.reason or "Kling gave no reason."
-            failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent)
-            return _to(task, Status.FAILED, now, failure=Failure.of(failed), **known)
+            failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent, advice=seen.advice)
+            failure = replace(Failure.of(failed), code=seen.cause or failed.code)
+            return _to(task, Status.FAILED, now, failure=failure, **known)
         case "succeeded":
             outputs = tuple(
-                Output(kind=o.kind, url=o.url, seconds=o.seconds, url_expires=now + URL_LIFETIME) for o in seen.outputs
+                Output(
+                    kind=o.kind,
+                    url=o.url,
+                    remote_id=o.remote_id,
+                    name=o.name,
+                    seconds=o.seconds,
+                    url_expires=now + URL_LIFETIME,
+                )
+                for o in seen.outputs
             )
             if task.status is Status.FETCHING:  # renewed addresses of a result that is still to be fetched
                 renewed = [o.url for o in outputs] != [o.url for o in task.outputs]
