@@ -12,37 +12,40 @@ from tests.providers.values import an_answer, recorded, sample
 
 from kling_tools.model import errors
 from kling_tools.model.errors import KlingError, ProviderBroken, ProviderRefused
-from kling_tools.providers.kling.envelope import TABLE, Refusal, opened, unwrapped
+from kling_tools.providers.kling.envelope import inside, misshapen, opened, unwrapped
+from kling_tools.providers.kling.refusals import TABLE, failure_reason
 
-CLASSES: dict[int, type[KlingError]] = {
-    1000: errors.Unauthorised,
-    1001: errors.Unauthorised,
-    1002: errors.Unauthorised,
-    1003: errors.Unauthorised,
-    1004: errors.Unauthorised,
-    1100: errors.AccountBlocked,
-    1101: errors.NoBalance,
-    1102: errors.NoBalance,
-    1103: errors.NoPermission,
-    1200: errors.NotAccepted,
-    1201: errors.NotAccepted,
-    1202: errors.NotAccepted,
-    1203: errors.NotAccepted,
-    1300: errors.Moderated,
-    1301: errors.Moderated,
-    1302: errors.Busy,
-    1303: errors.Busy,
-    1304: errors.NoPermission,
-    5000: errors.ProviderBroken,
-    5001: errors.ProviderBroken,
-    5002: errors.ProviderBroken,
-}
+#: kling-official 9.1, cell by cell: code, HTTP status, our error, and what may be done with the same request.
+DOCUMENTED: tuple[tuple[int, int, type[KlingError], str], ...] = (
+    (1000, 401, errors.Unauthorised, "no"),
+    (1001, 401, errors.Unauthorised, "no"),
+    (1002, 401, errors.Unauthorised, "no"),
+    (1003, 401, errors.Unauthorised, "renew"),
+    (1004, 401, errors.Unauthorised, "renew"),
+    (1100, 429, errors.AccountBlocked, "no"),
+    (1101, 429, errors.InArrears, "no"),
+    (1102, 429, errors.NoBalance, "no"),
+    (1103, 403, errors.NoPermission, "no"),
+    (1200, 400, errors.NotAccepted, "no"),
+    (1201, 400, errors.NotAccepted, "no"),
+    (1202, 404, errors.NotAccepted, "no"),
+    (1203, 404, errors.NotFound, "no"),
+    (1300, 400, errors.Moderated, "no"),
+    (1301, 400, errors.Moderated, "no"),
+    (1302, 429, errors.TooManyRequests, "wait"),
+    (1303, 429, errors.SlotsTaken, "wait"),
+    (1304, 429, errors.AddressNotAllowed, "no"),
+    (5000, 500, errors.ProviderBroken, "check"),
+    (5001, 503, errors.UnderMaintenance, "wait"),
+    (5002, 504, errors.ProviderBroken, "check"),
+)
+CLASSES = {code: error for code, _, error, _ in DOCUMENTED}
 
 
-def refusal(answer: Any, standard: Any = "standard") -> KlingError:
+def refusal(answer: Any, standard: Any = "standard", **about: Any) -> KlingError:
     """Return the error an answer means."""
     with pytest.raises(KlingError) as caught:
-        unwrapped(answer, standard)
+        unwrapped(answer, standard, **about)
     return caught.value
 
 
@@ -61,8 +64,23 @@ def test_every_documented_code_becomes_its_own_error(code: int) -> None:
         assert error.spent == "unknown"
 
 
-def test_the_table_has_every_documented_code_and_no_other() -> None:
-    assert set(TABLE) == set(CLASSES)
+def test_the_table_is_the_documented_one_cell_by_cell() -> None:
+    assert [(row.code, row.http, row.error, row.retry) for row in TABLE.values()] == list(DOCUMENTED)
+    assert list(TABLE) == [row.code for row in TABLE.values()]
+
+
+def test_what_may_pass_later_is_called_retryable_and_nothing_else() -> None:
+    assert {code for code, row in TABLE.items() if row.error.retryable} == {
+        code for code, row in TABLE.items() if row.retry in ("wait", "check")
+    }
+
+
+def test_every_kind_of_failure_has_its_own_words_and_its_own_advice() -> None:
+    told = {(row.message, row.advice or row.error.advice) for row in TABLE.values()}
+    assert len(told) == len(TABLE)
+    kinds = [1100, 1101, 1102, 1103, 1203, 1300, 1301, 1302, 1303, 1304, 5001]
+    assert len({TABLE[code].advice or TABLE[code].error.advice for code in kinds}) == len(kinds)
+    assert len({TABLE[code].error.code for code in kinds}) == len(kinds) - 1, "the two kinds of moderation share a code"
 
 
 @pytest.mark.parametrize("code", [1100, 1101, 1102, 1103, 1304])
@@ -107,6 +125,152 @@ def test_a_taken_external_id_is_a_task_that_exists(standard: str) -> None:
 )
 def test_any_wording_of_a_duplicate_counts_as_one(words: str) -> None:
     assert isinstance(refusal(an_answer({"code": 1201, "message": words}, 400)), errors.AlreadyExists)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Failed to get the contents of the file, please check the url", errors.InputUnreachable),
+        ("Image could not be downloaded", errors.InputUnreachable),
+        ("File download timed out", errors.InputUnreachable),
+        ("文件下载失败", errors.InputUnreachable),
+        ("image is not in valid base64 format", errors.InputUnreadable),
+        ("model kling-v1 is not supported", errors.NotSupported),
+        ("The model does not support 4k", errors.NotSupported),
+        ("4k: unsupported by this model", errors.NotSupported),
+        ("当前模型暂不支持该参数", errors.NotSupported),
+        ("Voice id not found", errors.NotFound),
+        ("aspect_ratio is invalid", errors.NotAccepted),
+        ("File format is not supported", errors.NotAccepted),
+        ("", errors.NotAccepted),
+        ({"text": "not found"}, errors.NotAccepted),
+        ("external id already exists: contents of the file not found", errors.AlreadyExists),
+    ],
+)
+@pytest.mark.parametrize("code", [1200, 1201])
+def test_an_invalid_value_is_told_apart_by_its_message(code: int, message: object, kind: type[KlingError]) -> None:
+    error = refusal(an_answer({"code": code, "message": message, "request_id": "r-7"}, 400))
+    assert type(error) is kind
+    assert isinstance(error, errors.NotAccepted | errors.AlreadyExists)
+    assert f'code {code}, HTTP 400, request "r-7"' in error.message
+    assert error.advice or kind is errors.AlreadyExists
+    assert not error.retryable
+
+
+def test_only_invalid_values_are_told_apart_by_their_message() -> None:
+    error = refusal(an_answer({"code": 1301, "message": "already exists; model not supported"}, 400))
+    assert type(error) is errors.Moderated
+
+
+@pytest.mark.parametrize(
+    ("product", "pack"),
+    [
+        ("/text-to-video/kling-3.0", "the video pack"),
+        ("/v1/videos/avatar/image2video", "the video pack"),
+        ("/v1/audio/tts", "the video pack"),
+        ("/v1/images/generations", "the image pack"),
+        ("/v1/images/kolors-virtual-try-on", "the try-on pack"),
+        ("", "a pack of this kind"),
+        ("/v1/general/ai-multi-shot", "a pack of this kind"),
+    ],
+)
+def test_an_empty_pack_is_named_by_what_it_pays_for(product: str, pack: str) -> None:
+    error = refusal(recorded("standard", "refused_1102"), product=product)
+    assert pack in error.advice
+    assert "will not help" in error.advice
+
+
+def test_a_bill_that_is_not_paid_is_not_an_empty_pack() -> None:
+    assert "Pay" in refusal(recorded("standard", "refused_1101"), product="/v1/images/generations").advice
+
+
+@pytest.mark.parametrize(
+    ("standard", "pair", "words"),
+    [("legacy", False, "API key is wrong"), ("standard", True, "key pair is not accepted"), ("legacy", None, "pair")],
+)
+def test_credentials_are_named_by_what_was_used_not_by_the_api(standard: str, pair: bool | None, words: str) -> None:
+    assert words in refusal(recorded("standard", "refused_1000"), standard, pair=pair).advice
+
+
+@pytest.mark.parametrize("code", [1305, 1999, 77, 408, 409])
+@pytest.mark.parametrize("status", [408, 409, 425, 499])
+def test_a_status_from_on_the_way_leaves_open_whether_it_was_accepted(code: int, status: int) -> None:
+    error = refusal(an_answer({"code": code, "message": "conflict"}, status))
+    assert type(error) is ProviderBroken
+    assert error.spent == "unknown"
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 499])
+def test_a_documented_code_decides_whatever_status_came_with_it(status: int) -> None:
+    assert isinstance(refusal(an_answer({"code": 1301, "message": ""}, status)), errors.Moderated)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Failure to pass the risk control system", "moderated"),
+        ("The prompt contains sensitive words", "moderated"),
+        ("Blocked: violates our community guidelines", "moderated"),
+        ("内容审核未通过", "moderated"),
+        ("Image pixel is invalid", "bad_media"),
+        ("Picture pixels are not valid", "bad_media"),
+        ("Failed to download the reference video", "input_unreachable"),
+        ("could not get the contents of the file", "input_unreachable"),
+        ("Internal error, please retry", ""),
+        ("SUCCEED", ""),
+        ("", ""),
+        ("x" * 100_000 + "risk control", ""),
+    ],
+)
+def test_the_reason_of_a_failed_task_is_recognised_or_left_alone(message: str, kind: str) -> None:
+    found, advice = failure_reason(message)
+    assert found == kind
+    assert bool(advice) is bool(kind)
+
+
+def test_the_kinds_of_failed_tasks_are_codes_of_our_errors() -> None:
+    codes = {errors.Moderated.code, errors.BadMedia.code, errors.InputUnreachable.code}
+    assert codes == {"moderated", "bad_media", "input_unreachable"}
+
+
+@given(st.text(max_size=300))
+def test_no_reason_breaks_its_reader(message: str) -> None:
+    assert failure_reason(message)[0] in ("", "moderated", "bad_media", "input_unreachable")
+
+
+def test_the_second_envelope_is_opened_like_the_first() -> None:
+    whole = {"code": 0, "request_id": "r-1", "data": {"code": 0, "msg": "", "x": 1}}
+    envelope = unwrapped(an_answer(whole), "legacy")
+    assert inside(envelope, "legacy")["x"] == 1
+    bare = unwrapped(an_answer({"code": 0, "data": {"x": 1}}), "legacy")
+    assert inside(bare, "legacy") == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"code": 1302, "msg": "slow\ndown"}, errors.TooManyRequests),
+        ({"code": "1103", "message": "no"}, errors.NoPermission),
+        ({"code": 5000, "msg": None}, ProviderBroken),
+        ({"code": True}, ProviderBroken),
+        ({"code": {}}, ProviderBroken),
+        (None, ProviderBroken),
+        ([], ProviderBroken),
+        ("text", ProviderBroken),
+    ],
+)
+def test_a_second_envelope_that_says_no_or_nothing_is_an_error(data: object, kind: type[KlingError]) -> None:
+    envelope = unwrapped(an_answer({"code": 0, "request_id": "r-1", "data": data}), "legacy")
+    with pytest.raises(KlingError) as caught:
+        inside(envelope, "legacy")
+    assert type(caught.value) is kind
+    assert "r-1" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_useless_success_is_told_with_its_request() -> None:
+    envelope = unwrapped(an_answer({"code": 0, "request_id": "r-9"}), "standard")
+    assert misshapen(envelope, "has no x").message == 'Kling\'s answer (code 0, HTTP 200, request "r-9") has no x.'
 
 
 @pytest.mark.parametrize("status", [200, 201, 400, 429, 500])
@@ -183,7 +347,7 @@ def test_every_refusal_in_the_table_has_words_of_ours_and_advice() -> None:
     for entry in TABLE.values():
         assert entry.message
         assert not entry.message.endswith(".")
-        if isinstance(entry, Refusal):
+        if issubclass(entry.error, ProviderRefused):
             assert entry.advice or entry.error.advice
 
 

@@ -1,33 +1,56 @@
-"""The legacy API's codec (kling-official 2.4, 2.5, 4)."""
+"""The legacy API's codec: what is asked, and what its answers mean (kling-official 2.4, 2.5, 4.9)."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.providers.values import EXTERNAL_ID, HOST, PICTURE, TREES, an_answer, an_order, recorded
+from tests.providers.values import (
+    CLIP,
+    EXTERNAL_ID,
+    FOUND,
+    HOST,
+    PICTURE,
+    SOUND,
+    SPEECH,
+    SPOKEN,
+    TREES,
+    an_answer,
+    an_order,
+    body_of,
+    recorded,
+)
 
-from kling_tools.model.errors import AlreadyExists, Impossible, KlingError, NotAccepted, ProviderBroken, Unauthorised
-from kling_tools.model.media import Picture
+from kling_tools.model.errors import (
+    AlreadyExists,
+    BadMedia,
+    Impossible,
+    KlingError,
+    NotAccepted,
+    ProviderBroken,
+    Unauthorised,
+)
+from kling_tools.model.plan import Face, Prepared
+from kling_tools.model.specs import AvatarSpec, ImageSpec, LipSyncSpec, SpeechSpec
 from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Dialect, WireCall
 from kling_tools.providers.kling.legacy import Legacy
 
-DIALECT: Dialect = Legacy()
+DIALECT: Dialect = Legacy(pair=True)
 TEXT = "/v1/videos/text2video"
 IMAGE = "/v1/videos/image2video"
+LIPS = "/v1/videos/advanced-lip-sync"
 SINGLE = WireCall(method="GET", path=f"{TEXT}/LT-5001", product=TEXT)
 V3: dict[str, Any] = {"wire_model": "kling-v3"}
-
-
-def body_of(call: WireCall) -> dict[str, Any]:
-    """Return a call's body."""
-    assert call.body is not None
-    return dict(call.body)
+LIP_SYNC = LipSyncSpec(speech=SPEECH, at_seconds=None, face=0, volume=1.0, original_volume=0.5)
+AVATAR = AvatarSpec(prompt="calm", resolution="720p", speech=SPEECH)
+LIP_ORDER = an_order(("video", CLIP), spec=LIP_SYNC)
+SPEECH_ORDER = an_order(spec=SpeechSpec(speech=SPEECH))
+CUTOUT_ORDER = an_order(("image", PICTURE), spec=ImageSpec(product="cutouts"))
 
 
 def one(name: str, host: str = HOST) -> Observation:
@@ -36,72 +59,169 @@ def one(name: str, host: str = HOST) -> Observation:
     return task
 
 
-def test_text_to_video_is_flat_and_names_its_model() -> None:
-    call = DIALECT.create(an_order(**V3))
-    assert (call.method, call.path, call.product) == ("POST", TEXT, TEXT)
-    assert body_of(call) == {
-        "model_name": "kling-v3",
-        "prompt": "a heron lands on a pond",
-        "mode": "std",
-        "duration": "5",
-        "sound": "off",
-        "multi_shot": False,
-        "aspect_ratio": "9:16",
+def listing(size: int, page: int = 1, product: str = TEXT) -> WireCall:
+    """Return the question for a page of a product's list."""
+    query = (("pageNum", str(page)), ("pageSize", str(size)))
+    return WireCall(method="GET", path=product, query=query, product=product, listing=True)
+
+
+MANY = listing(500)
+
+
+def test_lip_sync_speaks_then_finds_faces_then_puts_them_together() -> None:
+    said = replace(LIP_ORDER, prepared=(SPOKEN,))
+    ready = replace(LIP_ORDER, prepared=(SPOKEN, FOUND))
+    calls = [DIALECT.create(order) for order in (LIP_ORDER, said, ready)]
+    assert [(call.method, call.path, call.product) for call in calls] == [
+        ("POST", "/v1/audio/tts", LIPS),
+        ("POST", "/v1/videos/identify-face", LIPS),
+        ("POST", LIPS, LIPS),
+    ]
+    assert body_of(calls[0]) == {
+        "text": "Good morning",
+        "voice_id": "oversea_male1",
+        "voice_language": "en",
+        "voice_speed": 1.2,
+    }
+    assert body_of(calls[1]) == {"video_url": "https://example.com/clip.mp4"}
+    assert body_of(calls[2]) == {
+        "session_id": "ses-1",
+        "face_choose": [
+            {
+                "face_id": "f-1",
+                "audio_id": "aud-1",
+                "sound_start_time": 0,
+                "sound_end_time": 3500,
+                "sound_insert_time": 1000,
+                "sound_volume": 1.0,
+                "original_audio_volume": 0.5,
+            }
+        ],
         "external_task_id": EXTERNAL_ID,
         "watermark_info": {"enabled": False},
     }
 
 
-@pytest.mark.parametrize(("resolution", "mode"), [("720p", "std"), ("1080p", "pro"), ("4k", "4k")])
-def test_a_resolution_is_a_mode(resolution: str, mode: str) -> None:
-    assert body_of(DIALECT.create(an_order(**V3, resolution=resolution)))["mode"] == mode
+def test_a_sound_of_the_persons_own_needs_no_speech() -> None:
+    spec = replace(LIP_SYNC, speech=None)
+    made_here = replace(CLIP, remote_id="vid-9")
+    order = an_order(("video", made_here), ("audio", SOUND), spec=spec)
+    assert body_of(DIALECT.create(order)) == {"video_id": "vid-9"}
+    [choice] = body_of(DIALECT.create(replace(order, prepared=(FOUND,))))["face_choose"]
+    assert choice["sound_file"] == "SUQzLWJ5dGVz"
+    assert "audio_id" not in choice
+    assert (choice["sound_insert_time"], choice["sound_end_time"]) == (1000, 6000)
 
 
-def test_an_unknown_resolution_is_refused_before_anything_is_sent() -> None:
+def test_faces_are_not_paid_for_a_sound_that_cannot_be_put_on_them() -> None:
+    spec = replace(LIP_SYNC, speech=None)
+    for sound, error in ((replace(SOUND, seconds=0.0), BadMedia), (replace(SOUND, seconds=1.9), Impossible)):
+        with pytest.raises(error):
+            DIALECT.create(an_order(("video", CLIP), ("audio", sound), spec=spec))
     with pytest.raises(Impossible):
-        DIALECT.create(an_order(**V3, resolution="8k"))
+        DIALECT.create(replace(LIP_ORDER, prepared=(replace(SPOKEN, seconds=1.0),)))
 
 
-def test_a_model_from_before_sound_gets_no_such_field() -> None:
-    body = body_of(DIALECT.create(an_order(wire_model="kling-v2-5-turbo", audio="none", multi_shot=None)))
-    assert not {"sound", "multi_shot", "shot_type"} & set(body)
+def test_an_avatar_speaks_first() -> None:
+    order = an_order(("image", PICTURE), spec=AVATAR)
+    assert DIALECT.create(order).path == "/v1/audio/tts"
+    assert DIALECT.accepted(order, DIALECT.create(order), recorded("legacy", "spoken")) == Prepared(
+        step="speech", audio_id="aud-1", seconds=3.5
+    )
+    body = body_of(DIALECT.create(replace(order, prepared=(SPOKEN,))))
+    assert body["audio_id"] == "aud-1"
 
 
-@pytest.mark.parametrize(("audio", "sound"), [("native", "on"), ("off", "off")])
-def test_sound_is_said_outright_where_the_model_has_it(audio: str, sound: str) -> None:
-    assert body_of(DIALECT.create(an_order(wire_model="kling-v2-6", audio=audio, multi_shot=None)))["sound"] == sound
+def test_faces_come_with_their_session_their_times_and_their_price() -> None:
+    order = replace(LIP_ORDER, prepared=(SPOKEN,))
+    found = DIALECT.accepted(order, DIALECT.create(order), recorded("legacy", "faces"))
+    assert found == Prepared(
+        step="faces",
+        session_id="ses-77",
+        faces=(Face(id="0", start_ms=0, end_ms=2500), Face(id="1", start_ms=1000, end_ms=8000)),
+        units=Decimal("0.05"),
+    )
 
 
-def test_several_shots_are_left_to_the_prompt() -> None:
-    body = body_of(DIALECT.create(an_order(**V3, multi_shot=True)))
-    assert (body["multi_shot"], body["shot_type"]) == (True, "intelligence")
+def test_a_video_without_faces_is_an_answer() -> None:
+    order = replace(LIP_ORDER, prepared=(SPOKEN,))
+    answer = an_answer({"code": 0, "data": {"session_id": "s", "face_data": []}})
+    found = DIALECT.accepted(order, DIALECT.create(order), answer)
+    assert found == Prepared(step="faces", session_id="s")
 
 
-def test_image_to_video_has_bare_base64_and_no_ratio() -> None:
-    call = DIALECT.create(an_order(PICTURE, Picture(url="https://example.com/last.png"), **V3, aspect_ratio="1:1"))
-    body = body_of(call)
-    assert call.path == IMAGE
-    assert body["image"] == b64encode(b"\x89PNG-bytes").decode()
-    assert body["image_tail"] == "https://example.com/last.png"
-    assert "aspect_ratio" not in body
-    assert "image_tail" not in body_of(DIALECT.create(an_order(PICTURE, **V3)))
+@pytest.mark.parametrize("data", [None, {}, [], {"face_data": []}, {"task_status": "succeed"}, "x"])
+def test_a_step_whose_answer_brings_nothing_is_a_fault(data: object) -> None:
+    for order in (LIP_ORDER, replace(LIP_ORDER, prepared=(SPOKEN,))):
+        with pytest.raises(ProviderBroken):
+            DIALECT.accepted(order, DIALECT.create(order), an_answer({"code": 0, "data": data}))
+
+
+def test_words_that_could_not_be_spoken_are_refused() -> None:
+    answer = an_answer({"code": 0, "data": {"task_id": "1", "task_status": "failed", "task_status_msg": "bad voice"}})
+    with pytest.raises(NotAccepted, match="bad voice"):
+        DIALECT.accepted(LIP_ORDER, DIALECT.create(LIP_ORDER), answer)
+
+
+def test_speech_of_its_own_ends_with_its_answer() -> None:
+    seen = DIALECT.accepted(SPEECH_ORDER, DIALECT.create(SPEECH_ORDER), recorded("legacy", "spoken"))
+    assert seen == Observation(
+        remote=Remote("LT-6001", "/v1/audio/tts", HOST),
+        external_id=EXTERNAL_ID,
+        status="succeeded",
+        outputs=(RemoteOutput(kind="audio", url="https://cdn.example/t.mp3", seconds=3.5, remote_id="aud-1"),),
+    )
+
+
+def test_cutouts_end_with_their_answer_and_leave_out_what_was_not_there() -> None:
+    seen = DIALECT.accepted(CUTOUT_ORDER, DIALECT.create(CUTOUT_ORDER), recorded("legacy", "recognized"))
+    assert seen == Observation(
+        remote=Remote("req-7f1c", "/v1/videos/image-recognize", HOST),
+        external_id=EXTERNAL_ID,
+        status="succeeded",
+        outputs=(
+            RemoteOutput(kind="image", url="https://cdn.example/o.png", name="object_seg"),
+            RemoteOutput(kind="image", url="https://cdn.example/h.png", name="head_seg"),
+        ),
+        charge=Charge(units=Decimal("0.1")),
+    )
+
+
+def test_what_ends_at_once_may_fail_at_once_and_is_never_taken_for_running() -> None:
+    call = DIALECT.create(SPEECH_ORDER)
+    failed = {"task_id": "1", "task_status": "failed", "task_status_msg": "no such voice"}
+    seen = DIALECT.accepted(SPEECH_ORDER, call, an_answer({"code": 0, "data": failed}))
+    assert isinstance(seen, Observation)
+    assert (seen.status, seen.reason) == ("failed", '"no such voice"')
+    with pytest.raises(ProviderBroken):
+        DIALECT.accepted(
+            SPEECH_ORDER, call, an_answer({"code": 0, "data": {"task_id": "1", "task_status": "submitted"}})
+        )
+
+
+def test_a_refused_step_raises_its_error() -> None:
+    with pytest.raises(NotAccepted):
+        DIALECT.accepted(LIP_ORDER, DIALECT.create(LIP_ORDER), an_answer({"code": 1201, "message": "voice"}, 400))
 
 
 def test_an_accepted_task_is_submitted_under_its_product_and_host() -> None:
     call = DIALECT.create(an_order(**V3))
-    assert DIALECT.accepted(call, recorded("legacy", "created")) == Observation(
+    assert DIALECT.accepted(an_order(**V3), call, recorded("legacy", "created")) == Observation(
         remote=Remote("LT-5001", TEXT, HOST), external_id=EXTERNAL_ID, status="submitted"
     )
 
 
 def test_an_accepted_task_with_a_sparse_answer_keeps_our_id() -> None:
-    seen = DIALECT.accepted(DIALECT.create(an_order(**V3)), an_answer({"code": 0, "data": {"task_id": "a"}}))
+    seen = DIALECT.accepted(
+        an_order(**V3), DIALECT.create(an_order(**V3)), an_answer({"code": 0, "data": {"task_id": "a"}})
+    )
+    assert isinstance(seen, Observation)
     assert (seen.external_id, seen.status) == (EXTERNAL_ID, "submitted")
 
 
 def test_a_taken_external_id_is_a_task_that_exists() -> None:
     with pytest.raises(AlreadyExists):
-        DIALECT.accepted(DIALECT.create(an_order(**V3)), recorded("legacy", "refused_1201_taken"))
+        DIALECT.accepted(an_order(**V3), DIALECT.create(an_order(**V3)), recorded("legacy", "refused_1201_taken"))
 
 
 def test_a_finished_task_has_its_video_and_its_units() -> None:
@@ -141,7 +261,7 @@ def test_no_other_refusal_is_taken_for_absence(body: dict[str, object]) -> None:
 
 def test_a_list_that_is_refused_is_not_an_empty_list() -> None:
     with pytest.raises(NotAccepted):
-        DIALECT.page(DIALECT.listing(TEXT), recorded("legacy", "refused_1201_absent"))
+        DIALECT.page(MANY, recorded("legacy", "refused_1201_absent"))
 
 
 def test_a_refused_pair_says_so() -> None:
@@ -166,20 +286,24 @@ def test_many_tasks_of_a_product_are_seen_in_its_list() -> None:
 
 
 def test_a_full_page_is_followed_by_another() -> None:
-    first = DIALECT.listing(TEXT, 2)
-    page = DIALECT.page(first, recorded("legacy", "listed"))
+    page = DIALECT.page(listing(2), recorded("legacy", "listed"))
     assert [(task.remote.id, task.external_id) for task in page.observations] == [
         ("LT-5001", EXTERNAL_ID),
         ("LT-5002", ""),
     ]
-    assert page.next is not None
-    assert page.next.query == (("pageNum", "2"), ("pageSize", "2"))
+    assert page.next == listing(2, page=2)
     assert DIALECT.page(page.next, recorded("legacy", "nothing")).next is None
-    assert DIALECT.page(DIALECT.listing(TEXT, 3), recorded("legacy", "listed")).next is None
+    assert DIALECT.page(listing(3), recorded("legacy", "listed")).next is None
+    assert DIALECT.page(listing(2, page=1000), recorded("legacy", "listed")).next is None
 
 
 def test_a_task_is_found_by_our_own_id() -> None:
-    assert DIALECT.find(EXTERNAL_ID, IMAGE).path == f"{IMAGE}/{EXTERNAL_ID}"
+    call = DIALECT.find(EXTERNAL_ID, IMAGE)
+    assert (call.path, call.listing) == (f"{IMAGE}/{EXTERNAL_ID}", False)
+
+
+def test_a_lip_sync_is_found_in_its_list_because_its_page_knows_no_id_of_ours() -> None:
+    assert DIALECT.find(EXTERNAL_ID, LIPS) == listing(500, product=LIPS)
 
 
 def test_the_probe_is_free() -> None:
@@ -189,11 +313,12 @@ def test_the_probe_is_free() -> None:
 @given(data=TREES)
 def test_arbitrary_tasks_never_raise_anything_but_our_errors(data: object) -> None:
     answer = an_answer({"code": 0, "data": data})
-    for call in (SINGLE, DIALECT.listing(TEXT)):
+    for call in (SINGLE, MANY):
         try:
             seen = DIALECT.seen(call, answer)
         except KlingError:
             continue
         assert all(DIALECT.looks([task.remote]) for task in seen)
-    with suppress(KlingError):
-        DIALECT.accepted(DIALECT.create(an_order(**V3)), answer)
+    for order in (an_order(**V3), LIP_ORDER, replace(LIP_ORDER, prepared=(SPOKEN,)), SPEECH_ORDER, CUTOUT_ORDER):
+        with suppress(KlingError):
+            DIALECT.accepted(order, DIALECT.create(order), answer)

@@ -14,16 +14,16 @@ def connected(**settings: str) -> Connection:
     return kling_connection(**{**blank, **settings})
 
 
-def test_an_api_key_wins_over_a_pair_and_opens_the_current_api() -> None:
+def test_an_api_key_wins_over_a_pair_and_opens_both_standards() -> None:
     connection = connected(api_key=" Bearer api-key-kling-1 ", access_key="ak", secret_key="sk")
-    assert connection.dialect.standard == "standard"
+    assert connection.dialect.standards == ("standard", "legacy")
     assert (connection.provider, connection.api_key, connection.secret_key) == ("kling", "api-key-kling-1", "")
     assert connection.base_url == REGIONS["global"]
 
 
 def test_a_pair_alone_opens_the_legacy_api() -> None:
     connection = connected(access_key="ak", secret_key="sk", region="china")
-    assert connection.dialect.standard == "legacy"
+    assert connection.dialect.standards == ("legacy",)
     assert connection.base_url == REGIONS["china"]
 
 
@@ -55,7 +55,8 @@ def test_no_secret_is_in_a_connections_repr() -> None:
     assert not any(secret in shown for secret in ("KEY", "ACCESS", "SECRET"))
 
 
-def test_the_sandbox_speaks_the_current_api_and_says_what_it_is() -> None:
+def test_the_sandbox_speaks_both_standards_and_says_what_it_is() -> None:
     connection = sandbox_connection("sandbox-key", "http://127.0.0.1:8000/")
-    assert (connection.provider, connection.simulated, connection.dialect.standard) == ("sandbox", True, "standard")
+    assert (connection.provider, connection.simulated) == ("sandbox", True)
+    assert connection.dialect.standards == ("standard", "legacy")
     assert connection.base_url == "http://127.0.0.1:8000"

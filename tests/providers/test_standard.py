@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.providers.values import EXTERNAL_ID, HOST, PICTURE, TREES, an_answer, an_order, recorded
+from tests.providers.values import (
+    BASE64,
+    CLIP,
+    EXTERNAL_ID,
+    HOST,
+    LINK,
+    PICTURE,
+    SPEECH,
+    TREES,
+    an_answer,
+    an_order,
+    body_of,
+    recorded,
+)
 
-from kling_tools.model.errors import AlreadyExists, BadMedia, Busy, KlingError, ProviderBroken
-from kling_tools.model.media import Picture
+from kling_tools.model.errors import AlreadyExists, BadMedia, Busy, Impossible, KlingError, ProviderBroken
+from kling_tools.model.media import Medium
+from kling_tools.model.plan import Order
+from kling_tools.model.specs import MotionSpec, Reference, Shot, SpeechSpec
 from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Dialect, WireCall
 from kling_tools.providers.kling.standard import Standard
@@ -21,12 +36,12 @@ DIALECT: Dialect = Standard()
 PRODUCT = "/text-to-video/kling-3.0"
 OPTIONS = {"external_task_id": EXTERNAL_ID, "watermark_info": {"enabled": False}}
 ASK = WireCall(method="GET", path="/tasks", query=(("task_ids", "882211000001"),), product=PRODUCT)
-
-
-def body_of(call: WireCall) -> dict[str, Any]:
-    """Return a call's body."""
-    assert call.body is not None
-    return dict(call.body)
+OMNI: dict[str, Any] = {"product": "omni-video", "wire_model": "kling-3.0-omni"}
+MOTION = MotionSpec(prompt="@1 dances", resolution="1080p", follow="image", audio="original", elements=("987654321",))
+SHOTS = (Shot(prompt="a boat; far off", seconds=3), Shot(prompt="@1 waves", seconds=2))
+DEEP = Reference(kind="element", element="987654321")
+LOOK = Reference(kind="image")
+FILM = Reference(kind="video")
 
 
 def one(name: str, headers: dict[str, str] | None = None) -> Observation:
@@ -67,26 +82,160 @@ def test_sound_that_was_asked_for_is_native() -> None:
 
 
 def test_image_to_video_names_its_frames_and_no_ratio() -> None:
-    call = DIALECT.create(an_order(PICTURE, Picture(url="https://example.com/last.png"), aspect_ratio="16:9"))
-    body = body_of(call)
-    assert call.path == "/image-to-video/kling-3.0"
+    order = an_order(("first_frame", PICTURE), ("last_frame", LINK), product="image-to-video", aspect_ratio="16:9")
+    body = body_of(DIALECT.create(order))
+    assert DIALECT.create(order).path == "/image-to-video/kling-3.0"
     assert "prompt" not in body
     assert body["contents"] == [
         {"type": "prompt", "text": "a heron lands on a pond"},
-        {"type": "first_frame", "url": b64encode(b"\x89PNG-bytes").decode()},
+        {"type": "first_frame", "url": BASE64},
         {"type": "last_frame", "url": "https://example.com/last.png"},
     ]
     assert "aspect_ratio" not in body["settings"]
 
 
-def test_image_to_video_without_a_picture_is_refused_before_anything_is_sent() -> None:
+def test_elements_and_voices_have_ids_that_the_prompt_names() -> None:
+    order = an_order(
+        ("first_frame", PICTURE),
+        product="image-to-video",
+        prompt="@1 says hello as @voice2, not to me@1.com",
+        references=(DEEP,),
+        voices=("v-1", "v-2"),
+        audio="native",
+        multi_shot=None,
+    )
+    assert body_of(DIALECT.create(order))["contents"] == [
+        {"type": "prompt", "text": "@element_1 says hello as @voice_2, not to me@1.com"},
+        {"type": "first_frame", "url": BASE64},
+        {"type": "element", "element_id": "987654321", "id": "element_1"},
+        {"type": "voice", "voice_id": "v-1", "id": "voice_1"},
+        {"type": "voice", "voice_id": "v-2", "id": "voice_2"},
+    ]
+
+
+def test_omni_takes_everything_in_the_agents_order() -> None:
+    order = an_order(
+        ("first_frame", LINK),
+        ("reference", PICTURE),
+        ("reference", CLIP),
+        ("reference", LINK),
+        **OMNI,
+        prompt="@1 and @4 as in @3, by @2",
+        references=(LOOK, DEEP, FILM, LOOK),
+        multi_shot=True,
+    )
+    call = DIALECT.create(order)
+    assert call.path == "/omni-video/kling-3.0-omni"
+    assert body_of(call) == {
+        "contents": [
+            {"type": "prompt", "text": "@image_1 and @image_2 as in @video_1, by @element_1"},
+            {"type": "first_frame", "url": "https://example.com/last.png"},
+            {"type": "refer_image", "url": BASE64, "id": "image_1"},
+            {"type": "element", "element_id": "987654321", "id": "element_1"},
+            {"type": "feature_video", "url": "https://example.com/clip.mp4", "id": "video_1"},
+            {"type": "refer_image", "url": "https://example.com/last.png", "id": "image_2"},
+        ],
+        "settings": {
+            "resolution": "720p",
+            "duration": 5,
+            "aspect_ratio": "9:16",
+            "audio": "off",
+            "multi_shot": True,
+        },
+        "options": OPTIONS,
+    }
+
+
+def test_an_edit_is_as_long_and_as_wide_as_its_video() -> None:
+    order = an_order(
+        ("base_video", CLIP), **OMNI, seconds=None, aspect_ratio=None, audio="original", prompt="make it snow"
+    )
+    body = body_of(DIALECT.create(order))
+    assert body["contents"] == [
+        {"type": "prompt", "text": "make it snow"},
+        {"type": "base_video", "url": "https://example.com/clip.mp4"},
+    ]
+    assert body["settings"] == {"resolution": "720p", "audio": "original", "multi_shot": False}
+
+
+def test_omni_is_always_told_a_ratio_where_nothing_else_gives_one() -> None:
+    body = body_of(DIALECT.create(an_order(**OMNI, aspect_ratio=None)))
+    assert body["settings"]["aspect_ratio"] == "16:9"
+
+
+def test_shots_become_one_prompt_that_no_word_of_theirs_cuts() -> None:
+    order = an_order(("first_frame", PICTURE), product="image-to-video", prompt="", shots=SHOTS, references=(DEEP,))
+    words = "shot 1, 3, a boat, far off; shot 2, 2, @element_1 waves;"
+    for multi_shot in (True, None):
+        body = body_of(DIALECT.create(an_order_with(order, multi_shot=multi_shot)))
+        assert body["contents"][0] == {"type": "prompt", "text": words}
+        assert ("multi_shot" in body["settings"]) == (multi_shot is not None)
+    with pytest.raises(Impossible):
+        DIALECT.create(an_order_with(order, multi_shot=False))
+
+
+def an_order_with(order: Order, **changes: Any) -> Order:
+    """Return the order with its spec changed."""
+    return replace(order, plan=replace(order.plan, spec=replace(order.plan.spec, **changes)))
+
+
+def test_motion_control_names_whom_it_follows() -> None:
+    order = an_order(("image", PICTURE), ("video", CLIP), spec=MOTION)
+    call = DIALECT.create(order)
+    assert call.path == "/motion-control/kling-3.0"
+    assert body_of(call) == {
+        "contents": [
+            {"type": "prompt", "text": "@element_1 dances"},
+            {"type": "image", "url": BASE64},
+            {"type": "video", "url": "https://example.com/clip.mp4"},
+            {"type": "element", "element_id": "987654321", "id": "element_1"},
+        ],
+        "settings": {"character_orientation": "image", "audio": "original", "resolution": "1080p"},
+        "options": OPTIONS,
+    }
+    assert body_of(DIALECT.create(an_order_with(order, prompt=" ")))["contents"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"negative_prompt": "rain"},
+        {"cfg_scale": 0.5},
+        {"camera": "zoom_in"},
+        {"references": (DEEP,)},
+        {"voices": ("v-1",)},
+        {"spec": SpeechSpec(speech=SPEECH)},
+    ],
+    ids=str,
+)
+def test_what_has_no_field_is_refused_and_never_dropped(changes: dict[str, Any]) -> None:
+    with pytest.raises(Impossible):
+        DIALECT.create(an_order(**changes))
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        an_order(product="image-to-video"),
+        an_order(("first_frame", Medium()), product="image-to-video"),
+        an_order(("last_frame", PICTURE), product="image-to-video"),
+        an_order(**OMNI, references=(LOOK,)),
+        an_order(("reference", Medium(kind="video", data=b"mp4")), **OMNI, references=(FILM,)),
+        an_order(("reference", Medium(kind="video", remote_id="v-1")), **OMNI, references=(FILM,)),
+        an_order(("base_video", Medium(kind="video", data=b"mp4")), **OMNI),
+        an_order(("image", PICTURE), spec=MOTION),
+        an_order(("video", CLIP), spec=MOTION),
+    ],
+    ids=lambda order: str(order.media),
+)
+def test_a_medium_that_is_missing_or_cannot_travel_is_refused_before_anything_is_sent(order: Order) -> None:
     with pytest.raises(BadMedia):
-        DIALECT.create(an_order(effect="image-to-video"))
+        DIALECT.create(order)
 
 
 def test_an_accepted_task_is_submitted_under_its_product_and_host() -> None:
     call = DIALECT.create(an_order())
-    assert DIALECT.accepted(call, recorded("standard", "created")) == Observation(
+    assert DIALECT.accepted(an_order(), call, recorded("standard", "created")) == Observation(
         remote=Remote("882211000001", PRODUCT, HOST), external_id=EXTERNAL_ID, status="submitted"
     )
 
@@ -94,20 +243,21 @@ def test_an_accepted_task_is_submitted_under_its_product_and_host() -> None:
 @pytest.mark.parametrize("extra", [{}, {"external_id": ""}, {"status": "submitted"}])
 def test_an_accepted_task_with_a_sparse_answer_keeps_our_id(extra: dict[str, str]) -> None:
     call = DIALECT.create(an_order())
-    seen = DIALECT.accepted(call, an_answer({"code": 0, "data": {"id": 77, **extra}}))
+    seen = DIALECT.accepted(an_order(), call, an_answer({"code": 0, "data": {"id": 77, **extra}}))
+    assert isinstance(seen, Observation)
     assert (seen.remote.id, seen.external_id, seen.status) == ("77", EXTERNAL_ID, "submitted")
 
 
 @pytest.mark.parametrize("data", [None, {}, [], {"id": ""}, {"status": "submitted"}, "882211000001"])
 def test_an_accepted_answer_without_an_id_is_a_fault(data: object) -> None:
     with pytest.raises(ProviderBroken):
-        DIALECT.accepted(DIALECT.create(an_order()), an_answer({"code": 0, "data": data}))
+        DIALECT.accepted(an_order(), DIALECT.create(an_order()), an_answer({"code": 0, "data": data}))
 
 
 @pytest.mark.parametrize(("name", "kind"), [("refused_1201_taken", AlreadyExists), ("refused_1303", Busy)])
 def test_a_refused_create_raises_its_error(name: str, kind: type[KlingError]) -> None:
     with pytest.raises(kind):
-        DIALECT.accepted(DIALECT.create(an_order()), recorded("standard", name))
+        DIALECT.accepted(an_order(), DIALECT.create(an_order()), recorded("standard", name))
 
 
 def test_a_finished_task_has_its_video_and_its_units() -> None:
@@ -193,31 +343,14 @@ def test_a_task_is_found_by_our_own_id() -> None:
     assert task.remote.product == PRODUCT
 
 
-def test_a_list_is_followed_by_its_cursor_to_the_end() -> None:
-    first = DIALECT.listing(PRODUCT, 10_000)
-    assert (first.method, first.path, first.body) == ("POST", "/tasks", {"limit": 500})
-    page = DIALECT.page(first, recorded("standard", "listed"))
-    assert [task.remote.id for task in page.observations] == ["882211000001", "882211000002"]
-    assert page.next is not None
-    assert body_of(page.next)["cursor"] == "cur-2"
-    assert DIALECT.page(page.next, recorded("standard", "listed_last")).next is None
-
-
-def test_a_cursor_that_points_at_itself_ends_the_list() -> None:
-    page = DIALECT.page(DIALECT.listing(PRODUCT), recorded("standard", "listed"))
-    assert page.next is not None
-    assert DIALECT.page(page.next, recorded("standard", "listed")).next is None
-
-
 def test_the_probe_is_free() -> None:
     assert DIALECT.probe().method == "GET"
 
 
 @given(data=TREES)
 def test_arbitrary_tasks_never_raise_anything_but_our_errors(data: object) -> None:
-    answer = an_answer({"code": 0, "data": data})
-    create = DIALECT.create(an_order())
-    for read in (lambda: DIALECT.page(DIALECT.listing(PRODUCT), answer), lambda: DIALECT.accepted(create, answer)):
+    answer, order = an_answer({"code": 0, "data": data}), an_order()
+    for read in (lambda: DIALECT.page(ASK, answer), lambda: DIALECT.accepted(order, DIALECT.create(order), answer)):
         with suppress(KlingError):
             read()
 

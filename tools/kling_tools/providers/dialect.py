@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kling_tools.model.plan import Order, Plan, Standard
+from kling_tools.model.plan import Order, Plan, Prepared, Standard
 from kling_tools.model.tasks import Observation, Remote
 
 SANDBOX_HEADER = "x-kling-sandbox"
@@ -17,13 +17,17 @@ SANDBOX_HEADER = "x-kling-sandbox"
 
 @dataclass(frozen=True, kw_only=True)
 class WireCall:
-    """One HTTP request: `path` starts with `/`, `body` becomes JSON, `product` is the path that created the task."""
+    """One HTTP request: `path` starts with `/`, `body` becomes JSON, `product` is the path that created the task.
+
+    `listing`: the answer holds tasks that were not asked for, and one that is asked for may be on a later page.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     product: str = ""
+    listing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +56,25 @@ class Page:
 class Dialect(Protocol):
     """How one API is spoken."""
 
-    standard: Standard
+    @property
+    def standards(self) -> tuple[Standard, ...]:
+        """The API standards that this dialect can buy through, the preferred first."""
+        ...
 
     def product(self, plan: Plan) -> str:
         """Return the path that creates such a task: what `find` needs when no answer told it."""
         ...
 
     def create(self, order: Order) -> WireCall:
-        """Encode a paid task; every field with a surprising default is sent explicitly."""
+        """Encode the order's next call, `order.step`; every field with a surprising default is sent explicitly.
+
+        Raises:
+            Refused: it cannot be said in this API, or what earlier calls brought does not allow it.
+        """
         ...
 
-    def accepted(self, call: WireCall, answer: WireAnswer) -> Observation:
-        """Read the answer to a create.
+    def accepted(self, order: Order, call: WireCall, answer: WireAnswer) -> Observation | Prepared:
+        """Read the answer to that call: a task, perhaps already at its end, or what the next call needs.
 
         Raises:
             ProviderRefused: it said no. AlreadyExists: our external id is taken, so the task is there.
@@ -84,11 +95,10 @@ class Dialect(Protocol):
         ...
 
     def find(self, external_id: str, product: str) -> WireCall:
-        """Encode the question whether a task with our external id exists; read by `seen`."""
-        ...
+        """Encode the question whether a task with our external id exists; read by `page`.
 
-    def listing(self, product: str, limit: int = 100) -> WireCall:
-        """Encode the first page of the account's own list, newest first."""
+        Where an API cannot be asked for one, the call is a `listing`, to be followed until the task shows.
+        """
         ...
 
     def page(self, call: WireCall, answer: WireAnswer) -> Page:

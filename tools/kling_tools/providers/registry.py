@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kling_tools.model.errors import BadSettings, quoted
 from kling_tools.providers.dialect import Dialect
 from kling_tools.providers.kling.legacy import Legacy
-from kling_tools.providers.kling.standard import Standard
+from kling_tools.providers.kling.official import Official
 
 #: kling-official 1.1. Accounts, keys and tasks belong to one region.
 REGIONS: Mapping[str, str] = {
@@ -50,17 +50,17 @@ class Connection:
 
 
 def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url: str, region: str) -> Connection:
-    """Return the official provider: an API key wins and opens the current API, a key pair only the legacy one.
+    """Return the official provider: an API key wins and opens all of it, a key pair only the legacy API.
 
     Raises:
         BadSettings: no credentials, half a pair, or an unknown region.
     """
     address = _address(base_url, region)
     if key := _bare(api_key):
-        return Connection("kling", Standard(), address, api_key=key)
+        return Connection("kling", Official(), address, api_key=key)
     access, secret = access_key.strip(), secret_key.strip()
     if access and secret:
-        return Connection("kling", Legacy(), address, access_key=access, secret_key=secret)
+        return Connection("kling", Legacy(pair=True), address, access_key=access, secret_key=secret)
     if access or secret:
         missing = "KLING_SECRET_KEY" if access else "KLING_ACCESS_KEY"
         raise BadSettings(f"Half of the key pair is missing: {missing}.", advice="Set both, or set KLING_API_KEY.")
@@ -70,8 +70,8 @@ def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url
 
 
 def sandbox_connection(api_key: str, base_url: str) -> Connection:
-    """Return the simulated Kling, which speaks the current API."""
-    return Connection("sandbox", Standard(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
+    """Return the simulated Kling, which speaks all of the official API."""
+    return Connection("sandbox", Official(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
 
 
 def _address(base_url: str, region: str) -> str:

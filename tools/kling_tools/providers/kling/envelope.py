@@ -1,8 +1,8 @@
-"""Kling's answers, opened: one envelope around everything, and one table of its refusals.
+"""Kling's answers, opened: one envelope around everything.
 
-Both standards share it (kling-official 2.1, 9.1). Success is the envelope's own code, never the HTTP status: a 429 may
-be permanent and a failed task arrives as 200. What cannot be read is `ProviderBroken`, because a create may have been
-accepted all the same.
+Both standards share it (kling-official 2.1, 9.1); `refusals` knows what its codes mean. Success is the envelope's own
+code, never the HTTP status: a 429 may be permanent and a failed task arrives as 200. What cannot be read is
+`ProviderBroken`, because a create may have been accepted all the same.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kling_tools.model import errors
-from kling_tools.model.errors import KlingError, ProviderBroken, ProviderRefused, quoted
+from kling_tools.model.errors import KlingError, NoBalance, ProviderBroken, quoted
 from kling_tools.model.plan import Standard
 from kling_tools.providers.dialect import WireAnswer
 from kling_tools.providers.kling.reading import text
+from kling_tools.providers.kling.refusals import INVALID, PAIR, TABLE, Refusal, says_absent, undocumented, worded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,94 +32,17 @@ class Envelope:
     data: Any = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """What a code means to us: the error, what happened, and what to do (empty: the class says it)."""
-
-    error: type[ProviderRefused]
-    message: str
-    advice: str = ""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A code that tells of trouble on their side."""
-
-    message: str
-    advice: str = ""
-
-
-_CONSOLE = "Create an API key at https://kling.ai/dev/api-key and set it as KLING_API_KEY."
-_KEY = "The API key is wrong, or belongs to the other region. " + _CONSOLE
-_TOKEN = (
-    "On the current API this code means that the API key is wrong, or that an access/secret key token was used where "
-    "only an API key is taken. " + _CONSOLE
-)
-_PAIR = "The access/secret key pair is not accepted: check both halves, and that they are of this region. " + _CONSOLE
-_ARGUMENTS = "Change what Kling names, then try again."
-
-#: kling-official 9.1. HTTP statuses are left out on purpose: they decide nothing.
-TABLE: Mapping[int, Refusal | Fault] = {
-    1000: Refusal(errors.Unauthorised, "Kling did not accept the credentials", _KEY),
-    1001: Refusal(
-        errors.Unauthorised,
-        "No credentials reached Kling",
-        "Set KLING_API_KEY; if it is set, a proxy on the way removes the Authorization header.",
-    ),
-    1002: Refusal(errors.Unauthorised, "Kling did not accept the form of the credentials", _TOKEN),
-    1003: Refusal(
-        errors.Unauthorised,
-        "Kling finds the token not valid yet: this machine's clock is fast",
-        "Set the clock (switch on network time), or use an API key, which needs no clock.",
-    ),
-    1004: Refusal(
-        errors.Unauthorised,
-        "Kling finds the token or key expired",
-        "Either this machine's clock is slow (switch on network time), or the key has ended. " + _CONSOLE,
-    ),
-    1100: Refusal(errors.AccountBlocked, "Kling reports that the account is in an abnormal state"),
-    1101: Refusal(
-        errors.NoBalance, "The Kling account is in arrears", "Pay in the Kling console. Trying again will not help."
-    ),
-    1102: Refusal(
-        errors.NoBalance,
-        "The resource pack for this kind of task is used up or has ended",
-        "Buy a pack of this kind in the Kling console (an image pack does not pay for video). "
-        "Trying again will not help.",
-    ),
-    1103: Refusal(errors.NoPermission, "The account may not use this API or model"),
-    1200: Refusal(errors.NotAccepted, "Kling found the parameters invalid", _ARGUMENTS),
-    1201: Refusal(errors.NotAccepted, "Kling found a value invalid", _ARGUMENTS),
-    1202: Refusal(
-        errors.NotAccepted,
-        "Kling does not offer this method",
-        "That is a fault of kling-mcp or a changed API: look for a newer version.",
-    ),
-    1203: Refusal(
-        errors.NotAccepted,
-        "Kling does not have what was asked for, for example the model",
-        "Choose another model (list_models), and check the region.",
-    ),
-    1300: Refusal(errors.Moderated, "Kling's platform policy blocked the request"),
-    1301: Refusal(errors.Moderated, "Kling's content safety blocked the request"),
-    1302: Refusal(errors.Busy, "Kling asks for fewer requests"),
-    1303: Refusal(errors.Busy, "Every parallel slot of the account's pack is taken"),
-    1304: Refusal(
-        errors.NoPermission,
-        "The account's list of allowed IP addresses does not have this one",
-        "Add this machine's address in the Kling console. Trying again will not help.",
-    ),
-    5000: Fault("Kling reports an internal fault"),
-    5001: Fault("Kling is under maintenance", "Try again later."),
-    5002: Fault("Kling reports an internal time-out"),
+#: Which pack pays, by the start of a product's path (kling-official 9.1, 10.1).
+_PACKS: Mapping[str, str] = {
+    "/v1/images/kolors-virtual-try-on": "try-on",
+    "/v1/images/": "image",
+    "/v1/videos/": "video",
+    "/v1/audio/": "video",
+    "/text-to-video/": "video",
+    "/image-to-video/": "video",
+    "/omni-video/": "video",
+    "/motion-control/": "video",
 }
-
-# Too wide costs a look-up; too narrow would call a bought task refused. So any wording of "it is there" counts.
-_TAKEN = re.compile(r"already\s+(been\s+)?(exist|used|taken)|exists\s+already|duplicat|已存在|重复", re.IGNORECASE)
-# Too wide would call a task absent that may be there, and have it sent again. So only "not found" counts.
-_ABSENT = re.compile(r"not\s+(be\s+)?found", re.IGNORECASE)
-
-_INVALID = (1200, 1201)
 
 
 def opened(answer: WireAnswer) -> Envelope:
@@ -142,52 +66,87 @@ def opened(answer: WireAnswer) -> Envelope:
     )
 
 
-def unwrapped(answer: WireAnswer, standard: Standard) -> Envelope:
-    """Open an answer that has to be a success.
+def unwrapped(answer: WireAnswer, standard: Standard, *, pair: bool | None = None, product: str = "") -> Envelope:
+    """Open an answer that has to be a success; `pair` and `product` as in `failure`.
 
     Raises:
         ProviderRefused, ProviderBroken
     """
     envelope = opened(answer)
     if envelope.code != 0:
-        raise failure(envelope, standard)
+        raise failure(envelope, standard, pair=pair, product=product)
     return envelope
+
+
+def inside(envelope: Envelope, standard: Standard, *, pair: bool | None = None) -> Mapping[str, Any]:
+    """Open the second envelope that account answers have in their data (kling-official 7).
+
+    Raises:
+        ProviderRefused: its own code says no. ProviderBroken: there is no object in it.
+    """
+    data = envelope.data
+    if not isinstance(data, dict):
+        raise misshapen(envelope, "has no data")
+    if data.get("code") is None:
+        return data
+    if (code := _code(data["code"])) is None:
+        raise misshapen(envelope, "has no result code inside")
+    if code != 0:
+        message = text(data.get("msg") or data.get("message"))
+        raise failure(replace(envelope, code=code, message=message), standard, pair=pair)
+    return data
 
 
 def absent(envelope: Envelope) -> bool:
     """Whether a legacy query says that there is no such task (kling-official 2.5)."""
-    return envelope.code == 1201 and bool(_ABSENT.search(envelope.message))
+    return envelope.code == 1201 and says_absent(envelope.message)
 
 
-def failure(envelope: Envelope, standard: Standard) -> KlingError:
-    """Return the error that a non-zero code means (kling-official 9.1)."""
-    entry = _entry(envelope, standard)
+def failure(envelope: Envelope, standard: Standard, *, pair: bool | None = None, product: str = "") -> KlingError:
+    """Return the error that a non-zero code means (kling-official 9.1).
+
+    `pair`: the call was signed with a key pair; None means that it was if the legacy API was spoken. `product` is the
+    path that was called, which tells whose pack is empty.
+    """
+    entry = _entry(envelope, standard == "legacy" if pair is None else pair)
     message = f"{entry.message} ({_facts(envelope)})"
     if envelope.message:
         message += f": {quoted(envelope.message)}"
     message += "."
-    if isinstance(entry, Fault):
-        return ProviderBroken(message, advice=entry.advice)
+    advice = _which_pack(product) if entry.error is NoBalance else ""
+    if issubclass(entry.error, ProviderBroken):
+        return entry.error(message, advice=advice or entry.advice)
     return entry.error(
         message,
-        advice=entry.advice,
+        advice=advice or entry.advice,
         provider_code=envelope.code,
         http_status=envelope.http_status,
         request_id=envelope.request_id,
     )
 
 
-def _entry(envelope: Envelope, standard: Standard) -> Refusal | Fault:
-    code = envelope.code
-    if code in _INVALID and _TAKEN.search(envelope.message):
-        return Refusal(errors.AlreadyExists, "Kling already has a task with this external id")
-    if standard == "legacy" and code in (1000, 1002):  # the legacy dialect is spoken with a key pair only
-        return Refusal(errors.Unauthorised, "Kling did not accept the token made from the key pair", _PAIR)
-    if entry := TABLE.get(code):
-        return entry
-    if 5000 <= code < 6000 or not (1000 <= code < 2000 or 400 <= envelope.http_status < 500):
-        return Fault("Kling reports a fault with a code that is not documented")
-    return Refusal(errors.NotAccepted, "Kling refused with a code that is not documented", _ARGUMENTS)
+def misshapen(envelope: Envelope, why: str) -> ProviderBroken:
+    """Return the error for a success whose data cannot be used; `why` goes on from `Kling's answer`."""
+    return ProviderBroken(f"Kling's answer ({_facts(envelope)}) {why}.")
+
+
+def _entry(envelope: Envelope, pair: bool) -> Refusal:
+    code, http = envelope.code, envelope.http_status
+    if code in INVALID and (told := worded(code, http, envelope.message)):
+        return told
+    if pair and code in (1000, 1002):
+        return PAIR
+    return TABLE.get(code) or undocumented(code, http)
+
+
+def _which_pack(product: str) -> str:
+    for start, pack in _PACKS.items():
+        if product.startswith(start):
+            return (
+                f"It draws on the {pack} pack: buy one in the Kling console (packs of another kind do not pay for it). "
+                "Trying again will not help."
+            )
+    return ""
 
 
 def _facts(envelope: Envelope) -> str:

@@ -1,28 +1,59 @@
-"""Kling's legacy API: flat bodies with a `model_name`, each product with its own queries (kling-official 2.4, 2.5, 4).
+"""Kling's legacy API: flat bodies, each product with its own path and queries (kling-official 2.4, 2.5, 4 - 6).
 
-Kept because a pair of access and secret key opens nothing else.
+A key pair opens nothing else, and beside the twelve current video endpoints everything is sold here only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from kling_tools.model.errors import Impossible, quoted
-from kling_tools.model.plan import Effect, Order, Plan, Standard
-from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
+from kling_tools.model.errors import ProviderBroken
+from kling_tools.model.plan import AT_ONCE, Order, Plan, Prepared, Standard
+from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product
+from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
-from kling_tools.providers.kling import reading
-from kling_tools.providers.kling.envelope import absent, failure, opened, unwrapped
+from kling_tools.providers.kling import (
+    legacy_image,
+    legacy_library,
+    legacy_sound,
+    legacy_speech,
+    legacy_video,
+    observing,
+    reading,
+)
+from kling_tools.providers.kling.envelope import Envelope, absent, failure, opened, unwrapped
+from kling_tools.providers.kling.legacy_fields import Body
 
-PRODUCTS: Mapping[Effect, str] = {
-    "text-to-video": "/v1/videos/text2video",
-    "image-to-video": "/v1/videos/image2video",
+LIP_SYNC = "/v1/videos/advanced-lip-sync"
+
+#: Every product's path and encoder, which takes the order and its spec (kling-official 16).
+PRODUCTS: Mapping[Product, tuple[str, Callable[[Order, Any], Body]]] = {
+    "text-to-video": ("/v1/videos/text2video", legacy_video.text_to_video),
+    "image-to-video": ("/v1/videos/image2video", legacy_video.image_to_video),
+    "omni-video": ("/v1/videos/omni-video", legacy_video.omni_video),
+    "motion-control": ("/v1/videos/motion-control", legacy_video.motion_control),
+    "effects": ("/v1/videos/effects", legacy_video.effects),
+    "lip-sync": (LIP_SYNC, legacy_speech.lip_sync),
+    "avatar": ("/v1/videos/avatar/image2video", legacy_speech.avatar),
+    "speech": (legacy_speech.SPEECH, legacy_speech.speech),
+    "sound-from-text": ("/v1/audio/text-to-audio", legacy_sound.from_text),
+    "sound-from-video": ("/v1/audio/video-to-audio", legacy_sound.from_video),
+    "image": ("/v1/images/generations", legacy_image.generations),
+    "omni-image": ("/v1/images/omni-image", legacy_image.omni_image),
+    "multi-image": ("/v1/images/multi-image2image", legacy_image.multi_image),
+    "outpaint": ("/v1/images/editing/expand", legacy_image.outpaint),
+    "try-on": ("/v1/images/kolors-virtual-try-on", legacy_image.try_on),
+    "views": ("/v1/general/ai-multi-shot", legacy_image.views),
+    "cutouts": ("/v1/videos/image-recognize", legacy_image.cutouts),
+    "element": ("/v1/general/advanced-custom-elements", legacy_library.element),
+    "voice": ("/v1/general/custom-voices", legacy_library.voice),
 }
-MODES: Mapping[str, str] = {"720p": "std", "1080p": "pro", "4k": "4k"}
+#: Whose page knows only Kling's own id, not ours (kling-official 2.5).
+FOUND_IN_LIST = frozenset({LIP_SYNC})
 
 #: Up to this many tasks of a product are asked about one by one; beyond, its list is cheaper.
 SINGLE_QUERIES = 3
@@ -31,36 +62,41 @@ LAST_PAGE = 1000
 
 
 class Legacy:
-    """The legacy API as a dialect."""
+    """The legacy API as a dialect. `pair`: it is spoken with a key pair, which some refusals have to know."""
 
-    standard: Standard = "legacy"
+    standards: tuple[Standard, ...] = ("legacy",)
+
+    def __init__(self, *, pair: bool = False) -> None:
+        self._pair = pair
 
     def product(self, plan: Plan) -> str:
-        """Return the product's path (kling-official 4.2, 4.3)."""
-        return PRODUCTS[plan.effect]
+        """Return the product's path (kling-official 16)."""
+        path, _ = PRODUCTS[plan.spec.product]
+        return path
 
     def create(self, order: Order) -> WireCall:
-        """Encode a paid task (kling-official 4.2, 4.3)."""
-        plan = order.plan
-        product = self.product(plan)
-        body = {
-            "model_name": plan.wire_model,
-            "prompt": plan.prompt,
-            "mode": _mode(plan),
-            "duration": str(plan.seconds),
-            **_sound_and_shots(plan),
-            **_frames(order),
-            "external_task_id": order.external_id,
-            "watermark_info": {"enabled": False},
-        }
-        return WireCall(method="POST", path=product, body=body, product=product)
+        """Encode a paid task, or the call that has to come before it (kling-official 4 - 6)."""
+        spec = order.plan.spec
+        path, encode = PRODUCTS[spec.product]
+        if order.step == "faces":
+            return WireCall(method="POST", path=legacy_speech.FACES, body=legacy_speech.faces(order), product=path)
+        if order.step == "speech" and isinstance(spec, LipSyncSpec | AvatarSpec) and spec.speech is not None:
+            body = legacy_speech.spoken(spec.speech)
+            return WireCall(method="POST", path=legacy_speech.SPEECH, body=body, product=path)
+        return WireCall(method="POST", path=path, body=encode(order, spec), product=path)
 
-    def accepted(self, call: WireCall, answer: WireAnswer) -> Observation:
-        """Read the answer to a create (kling-official 2.4)."""
-        created = reading.created(unwrapped(answer, self.standard).data)
-        task = _task(call.product, answer, {"task_status": "submitted", **created})
-        own_id = reading.text((call.body or {}).get("external_task_id"))
-        return task if task.external_id else replace(task, external_id=own_id)
+    def accepted(self, order: Order, call: WireCall, answer: WireAnswer) -> Observation | Prepared:
+        """Read the answer to a create, or to a call before it (kling-official 2.4, 4.9, 5.1)."""
+        envelope = unwrapped(answer, "legacy", pair=self._pair, product=call.path)
+        if order.step == "speech":
+            return legacy_speech.read_speech(envelope.data)
+        if order.step == "faces":
+            return legacy_speech.read_faces(envelope.data)
+        if order.plan.spec.product in AT_ONCE:
+            return _at_once(order, call, answer, envelope)
+        created = reading.created(envelope.data)
+        task = observing.legacy(call.product, answer, {"task_status": "submitted", **created})
+        return task if task.external_id else replace(task, external_id=order.external_id)
 
     def looks(self, remotes: Sequence[Remote]) -> list[WireCall]:
         """Encode single queries where a product has few tasks, else its list (kling-official 2.5, 12.1)."""
@@ -70,7 +106,7 @@ class Legacy:
         calls: list[WireCall] = []
         for product, ids in products.items():
             few = len(ids) <= SINGLE_QUERIES
-            calls += [_single(product, one) for one in ids] if few else [self.listing(product, PAGE_SIZE)]
+            calls += [_single(product, one) for one in ids] if few else [_list(product, 1, PAGE_SIZE)]
         return calls
 
     def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
@@ -79,52 +115,45 @@ class Legacy:
 
     def find(self, external_id: str, product: str) -> WireCall:
         """Encode the question for a task by our own id, which serves in place of Kling's (kling-official 2.5)."""
-        return _single(product, external_id)
-
-    def listing(self, product: str, limit: int = 100) -> WireCall:
-        """Encode the first page of a product's list (kling-official 2.5)."""
-        return _list(product, 1, max(1, min(limit, PAGE_SIZE)))
+        return _list(product, 1, PAGE_SIZE) if product in FOUND_IN_LIST else _single(product, external_id)
 
     def page(self, call: WireCall, answer: WireAnswer) -> Page:
         """Read one page of a list, or the answer to a single query as the only page."""
         envelope = opened(answer)
-        if not call.query and absent(envelope):
+        if not call.listing and absent(envelope):
             return Page(())
         if envelope.code != 0:
-            raise failure(envelope, self.standard)
+            raise failure(envelope, "legacy", pair=self._pair, product=call.path)
         items = reading.listed(envelope.data)
-        tasks = reading.every(items, partial(_task, call.product, answer))
+        tasks = reading.every(items, partial(observing.legacy, call.product, answer))
         return Page(tuple(tasks), _next(call, len(items)))
 
     def probe(self) -> WireCall:
-        """Encode the shortest list: free, and only a valid token gets an answer."""
-        return self.listing(PRODUCTS["text-to-video"], 1)
+        """Encode the shortest list: free, and only valid credentials get an answer."""
+        return _list("/v1/videos/text2video", 1, 1)
 
 
-def _mode(plan: Plan) -> str:
-    if mode := MODES.get(plan.resolution):
-        return mode
-    raise Impossible(f"Kling's legacy API has no resolution {quoted(plan.resolution, 20)}.", advice="Use an API key.")
+def _at_once(order: Order, call: WireCall, answer: WireAnswer, envelope: Envelope) -> Observation:
+    """Return a task that ended with its answer. It is named by whatever id there is: nobody can ask for it again.
 
-
-def _sound_and_shots(plan: Plan) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if plan.audio in {"off", "native"}:
-        fields["sound"] = "on" if plan.audio == "native" else "off"
-    if plan.multi_shot is not None:
-        fields["multi_shot"] = plan.multi_shot
-    if plan.multi_shot:  # the prompt tells the whole story; single shots are not part of a plan
-        fields["shot_type"] = "intelligence"
-    return fields
-
-
-def _frames(order: Order) -> dict[str, Any]:
-    if order.plan.effect == "text-to-video":
-        return {"aspect_ratio": order.plan.aspect_ratio} if order.plan.aspect_ratio else {}
-    fields = {"image": reading.on_wire(order.image)}
-    if order.last_image is not None:
-        fields["image_tail"] = reading.on_wire(order.last_image)
-    return fields
+    Raises:
+        ProviderBroken: neither a result nor a failure is told.
+    """
+    task = reading.created(envelope.data)
+    result = reading.record(task.get("task_result")) or task
+    failed = reading.text(task.get("task_status")).strip().lower() == "failed"
+    named = {
+        **task,
+        "task_id": reading.text(task.get("task_id")) or envelope.request_id or order.external_id,
+        "task_status": "failed" if failed else "succeed",
+        "task_result": result,
+    }
+    seen = replace(observing.legacy(call.product, answer, named), external_id=order.external_id)
+    if failed or seen.outputs:
+        return seen
+    if reading.records(result.get("images")):  # an answer, and paid for, but nothing to keep
+        return replace(seen, status="failed", reason="nothing of that kind was found in the picture")
+    raise ProviderBroken("Kling answered without the result.")
 
 
 def _single(product: str, task: str) -> WireCall:
@@ -133,7 +162,7 @@ def _single(product: str, task: str) -> WireCall:
 
 def _list(product: str, number: int, size: int) -> WireCall:
     query = (("pageNum", str(number)), ("pageSize", str(size)))
-    return WireCall(method="GET", path=product, query=query, product=product)
+    return WireCall(method="GET", path=product, query=query, product=product, listing=True)
 
 
 def _next(call: WireCall, found: int) -> WireCall | None:
@@ -142,31 +171,3 @@ def _next(call: WireCall, found: int) -> WireCall | None:
     if not size or found < size or number >= LAST_PAGE:
         return None
     return _list(call.product, number + 1, size)
-
-
-def _task(product: str, answer: WireAnswer, task: Mapping[str, Any]) -> Observation:
-    status = reading.status(task.get("task_status"))
-    message = reading.text(task.get("task_status_msg"))
-    return Observation(
-        remote=Remote(id=reading.identity(task.get("task_id")), product=product, host=answer.host),
-        external_id=reading.text(reading.record(task.get("task_info")).get("external_task_id")),
-        status=status,
-        reason=quoted(message) if status == "failed" and message else "",
-        outputs=tuple(_outputs(reading.record(task.get("task_result")))),
-        charge=_charge(task, answer.host),
-        simulated=answer.simulated,
-    )
-
-
-def _outputs(result: Mapping[str, Any]) -> Iterator[RemoteOutput]:
-    for item in reading.records(result.get("videos")):
-        if url := reading.text(item.get("url")):
-            length = reading.seconds(item.get("duration"))
-            yield RemoteOutput(kind="video", url=url, seconds=length, remote_id=reading.text(item.get("id")))
-
-
-def _charge(task: Mapping[str, Any], host: str) -> Charge | None:
-    """Return what was taken. Cash has no currency here: it is the region's, and yuan have no place in a `Charge`."""
-    cash = reading.number(reading.record(task.get("final_balance_deduction")).get("quota"))
-    units = reading.number(task.get("final_unit_deduction"))
-    return reading.charge(units, None if "beijing" in host else cash)

@@ -1,4 +1,4 @@
-"""What both of Kling's standards share: tolerant reading of task objects, and pictures as they go on the wire.
+"""Tolerant reading of Kling's JSON, shared by everything that reads an answer.
 
 Fields may be missing, numbers may be strings and new output types may appear at any time; none of that may cost a
 person the result. Only an unknown status is a fault: guessing there could end a task that still runs.
@@ -6,13 +6,11 @@ person the result. Only an unknown status is a fault: guessing there could end a
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from kling_tools.model.errors import BadMedia, ProviderBroken, quoted
-from kling_tools.model.media import Picture
+from kling_tools.model.errors import ProviderBroken, quoted
 from kling_tools.model.tasks import Charge, Observation
 
 RemoteStatus = Literal["submitted", "processing", "succeeded", "failed"]
@@ -81,14 +79,14 @@ def charge(units: Decimal | None, usd: Decimal | None) -> Charge | None:
     return Charge(units=units, usd=usd) if units is not None or usd is not None else None
 
 
-def listed(data: object, key: str = "") -> Sequence[object]:
-    """Return the tasks in an envelope's data: one object, a list, or a list under `key`.
+def listed(data: object) -> Sequence[object]:
+    """Return the tasks in an envelope's data: one object, or a list.
 
     Raises:
         ProviderBroken: neither; an empty answer would say that there is no task.
     """
     if isinstance(data, dict):
-        data = data[key] if key and isinstance(data.get(key), list) else [data]
+        return [data]
     if isinstance(data, list):
         return data
     raise ProviderBroken("Kling's answer to a query has no tasks in it.")
@@ -126,10 +124,3 @@ def identity(value: object) -> str:
     if found := text(value):
         return found
     raise ProviderBroken("Kling's answer names no task id.")
-
-
-def on_wire(picture: Picture | None) -> str:
-    """Return a picture as Kling takes it: an address, or bare base64 without a `data:` prefix (kling-official 11)."""
-    if picture is None or not (picture.data or picture.url):
-        raise BadMedia("The first frame is missing or empty.", advice="Pass a picture as image.")
-    return b64encode(picture.data).decode("ascii") if picture.data else picture.url
