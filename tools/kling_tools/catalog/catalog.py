@@ -1,134 +1,218 @@
-"""The one reader of the data: decides a request into a `Plan`, or refuses it with what would work.
+"""The one reader of the tables: decides a request into a `Plan`, or refuses it with what would work.
 
 Stands over providers because it knows what they sell, under jobs because a plan is decided before money is held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
+from functools import cached_property
 from typing import Any
 
-from kling_tools.catalog.data import Model, Offer, read_models, read_prices
-from kling_tools.catalog.rules import effect_of, either, problems
+from kling_tools.catalog.ask import Ask, Draft, Share, either
+from kling_tools.catalog.data import Model, PriceRow, Tables, overlaid, shipped
+from kling_tools.catalog.kinds import ask_of
 from kling_tools.model.errors import Impossible, InvalidArguments, quoted
+from kling_tools.model.media import Source
 from kling_tools.model.money import Price, dollars
-from kling_tools.model.plan import Audio, Plan, Route
-from kling_tools.model.requests import CreateVideo
-from kling_tools.model.tasks import Charge
+from kling_tools.model.plan import Input, Plan, Route, Standard
+from kling_tools.model.requests import SpendingRequest
 
 #: Where no model's own time is known yet: seen tasks took 28 to 83 s (kling-official 2.6).
 TYPICAL_SECONDS = 60.0
 
+_ZERO = Decimal(0)
+
 
 @dataclass(frozen=True)
 class _Choice:
-    """A model that can do a request: what it offers, its name on the route, its sound and its price."""
+    """A model that can do a request: through which API, what it comes to, and its price."""
 
     model: Model
-    offer: Offer
-    wire_model: str
-    audio: Audio
+    standard: Standard
+    draft: Draft
     price: Price
 
 
-def models() -> tuple[Model, ...]:
-    """Return every model, the one that `auto` prefers first."""
-    return tuple(sorted(read_models().model, key=lambda m: m.auto_rank))
+@dataclass(frozen=True)
+class Catalog:
+    """What Kling offers and what it costs, as far as the tables know."""
 
+    tables: Tables
 
-def find_model(name: str) -> Model:
-    """Return a model by any of its names.
+    @classmethod
+    def read(cls, own: str = "", place: str = "") -> Catalog:
+        """Return the shipped catalogue, with a person's own file (its text, and where it lies) laid over it.
 
-    Raises:
-        InvalidArguments: nobody offers it; the message names those that are.
-    """
-    for model in models():
-        if name.lower() in {model.id, model.standard, model.legacy, model.name.lower()}:
-            return model
-    known = either([m.id for m in models()])
-    raise InvalidArguments(f"There is no model {quoted(name, 60)}.", advice=f"There are {known}; or leave it at auto.")
+        Raises:
+            BadSettings: the file is not valid.
+        """
+        return cls(overlaid(own, place) if own else shipped())
 
+    @cached_property
+    def models(self) -> tuple[Model, ...]:
+        """Every model that is on, the one that `auto` prefers first."""
+        return tuple(sorted((m for m in self.tables.model if m.enabled), key=lambda m: m.auto_rank))
 
-def plan(request: CreateVideo, route: Route) -> Plan:
-    """Decide model, settings and price.
+    def find_model(self, name: str, among: Sequence[Model] = ()) -> Model:
+        """Return a model by any of its names; `among` come first, since two may share one.
 
-    Raises:
-        Impossible: with every reason and with what would work.
-        InvalidArguments: an unknown model.
-    """
-    named = None if request.model == "auto" else find_model(request.model)
-    able = _able(request, route)
-    for choice in able:
-        if named is None or named is choice.model:
-            return _decided(choice, request, route, () if named else _auto_notes(able))
-    if named is not None:
-        found = problems(named, request, route.standard)
-        raise Impossible(f"{'; '.join(found)}.", advice=_alternatives(able, request, route))
-    found = min((problems(m, request, route.standard) for m in models()), key=len)
-    raise Impossible(f"No model can do this: {'; '.join(found)}.", advice=_nearest_fix(request, route))
+        Raises:
+            InvalidArguments: nobody offers it, or it is off; the message names those that are there.
+        """
+        for model in (*among, *self.models):
+            if name.lower() in {model.id, model.name.lower(), *(n.lower() for n in model.names.values())} - {""}:
+                return model
+        if off := next((m for m in self.tables.model if name.lower() in {m.id, m.name.lower()}), None):
+            raise InvalidArguments(
+                f"{off.name} is known and switched off: {off.good_for}.",
+                advice=f'A file named by KLING_CATALOG with [[model]] id = "{off.id}", enabled = true and its names '
+                "switches it on.",
+            )
+        known = either([m.id for m in among or self.models])
+        raise InvalidArguments(f"There is no model {quoted(name, 60)}.", advice=f"There are {known}; or auto.")
 
+    def plan(self, request: SpendingRequest, sources: Mapping[str, Source], route: Route) -> Plan:
+        """Decide model, settings and price.
 
-def price_of(model: Model, audio: Audio, resolution: str, seconds: int) -> Price:
-    """Return the official price: units per output second times seconds (kling-official 10.1, 10.2)."""
-    table = read_prices()
-    for row in table.price:
-        if (row.model, row.audio, row.resolution) == (model.id, audio, resolution):
-            units = row.units * seconds
-            source = f"{table.source}, {table.checked}"
-            return Price.exact(units * table.unit_usd, units.normalize() + Decimal(0), source)
-    return Price.unknown()
+        Raises:
+            Impossible: with every reason and with what would work.
+            InvalidArguments: an unknown model, or one that does something else.
+        """
+        ask = ask_of(request, sources, self.tables)
+        sellers = self._sellers(ask)
+        named = None if request.model == "auto" else self.find_model(request.model, sellers)
+        able = [choice for model in sellers if (choice := self._choice(model, ask, route))]
+        for choice in able:
+            if named is None or named is choice.model:
+                return _decided(ask, choice, route, () if named or len(sellers) < 2 else _auto_notes(able))
+        if named is not None:
+            found = self._problems(named, ask, route)
+            raise Impossible(f"{'; '.join(found)}.", advice=self._alternatives(able, ask, route))
+        found = min((self._problems(m, ask, route) for m in sellers), key=len, default=["no model offers it"])
+        alone = len(sellers) < 2
+        raise Impossible(
+            f"{'' if alone else 'No model can do this: '}{'; '.join(found)}.", advice=self._nearest_fix(ask, route)
+        )
 
+    def price(self, model: Model, shares: Sequence[Share]) -> Price:
+        """Return the sum of a price's parts (kling-official 10); unknown where a row is missing."""
+        low = high = low_units = _ZERO
+        rough, units, rows = False, True, []
+        for share in shares:
+            row = self.row(share.model or model.id, share.feature, share.resolution)
+            if row is None:
+                return Price.unknown(f"no price for {share.model or model.id}, {share.feature} {share.resolution}")
+            rows.append(row)
+            less, more = _amounts(row, share)
+            each = row.usd if row.usd is not None else (row.units or _ZERO) * self.tables.unit_usd[row.pack]
+            low, high, low_units = low + less * each, high + more * each, low_units + less * (row.units or _ZERO)
+            rough = rough or share.rough
+            units = units and row.units is not None and row.pack == rows[0].pack
+        return Price(
+            basis="exact" if low == high and not rough else "estimate",
+            usd=low,
+            most=high,
+            units=low_units.normalize() + _ZERO if units and low == high else None,
+            unit_usd=self.tables.unit_usd[rows[0].pack] if rows else None,
+            source=_source(rows, self.tables),
+        )
 
-def priced(charge: Charge | None) -> Charge | None:
-    """Return a charge with its dollars: packs are billed in units, and a unit has a price (kling-official 10.1)."""
-    if charge is None or charge.usd is not None or charge.units is None:
-        return charge
-    return replace(charge, usd=charge.units * read_prices().unit_usd)
+    def row(self, model: str, feature: str, resolution: str) -> PriceRow | None:
+        """Return a row of the price table; one without a resolution serves all."""
+        return self._rows.get((model, feature, resolution)) or self._rows.get((model, feature, ""))
 
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], PriceRow]:
+        return {row.key: row for row in self.tables.price}
 
-def _able(request: CreateVideo, route: Route) -> list[_Choice]:
-    """Return the models that can do the request, the one that `auto` prefers first."""
-    choices = (_choice(model, request, route) for model in models())
-    return [choice for choice in choices if choice is not None]
+    def _sellers(self, ask: Ask[Any]) -> tuple[Model, ...]:
+        return tuple(m for m in self.models if any(m.offers(p) for p in ask.products))
 
-
-def _choice(model: Model, request: CreateVideo, route: Route) -> _Choice | None:
-    offer, wire_model = model.offers(effect_of(request)), model.named(route.standard)
-    if offer is None or wire_model is None or problems(model, request, route.standard):
+    def _choice(self, model: Model, ask: Ask[Any], route: Route) -> _Choice | None:
+        for standard, offer in _ways(model, ask, route):
+            if not any(True for _ in ask.problems(model, offer, standard)):
+                draft = ask.draft(model, offer, standard)
+                return _Choice(model, standard, draft, self.price(model, draft.shares))
         return None
-    audio = _audio(offer, request.audio)
-    return _Choice(model, offer, wire_model, audio, price_of(model, audio, request.resolution, request.seconds))
+
+    def _problems(self, model: Model, ask: Ask[Any], route: Route) -> list[str]:
+        """Return every reason why the model cannot do the request on this route, by the way that comes closest."""
+        if not any(model.offers(p) for p in ask.products):
+            return [f"{model.name} does not do {either(list(ask.products))}"]
+        if not set(model.names) & set(route.standards):
+            return [f"{model.name} needs an API key (KLING_API_KEY); an access and secret key do not open it"]
+        ways = [list(ask.problems(model, offer, standard)) for standard, offer in _ways(model, ask, route)]
+        return min(ways, key=len)
+
+    def _alternatives(self, able: Sequence[_Choice], ask: Ask[Any], route: Route) -> str:
+        if able:
+            return f"As asked it works with {either([f'{c.model.id} for {c.price.words()}' for c in able])}."
+        return self._nearest_fix(ask, route)
+
+    def _nearest_fix(self, ask: Ask[Any], route: Route) -> str:
+        """Name the smallest change that makes some model able, trying one argument at a time."""
+        for words, arguments in ask.variants():
+            changed = ask.changed(arguments)
+            if able := [c for m in self._sellers(changed) if (c := self._choice(m, changed, route))]:
+                return f"{words} would work with {able[0].model.id}."
+        return "list_models shows what each model can do."
 
 
-def _audio(offer: Offer, asked: bool) -> Audio:
-    """Return what the model will do about sound."""
-    if offer.audio == "optional":
-        return "native" if asked else "off"
-    return offer.audio
+def _ways(model: Model, ask: Ask[Any], route: Route) -> Iterator[tuple[Standard, Any]]:
+    for standard in route.standards:
+        if standard in model.names:
+            for product in ask.products:
+                if offer := model.offers(product):
+                    yield standard, offer
 
 
-def _decided(choice: _Choice, request: CreateVideo, route: Route, notes: tuple[str, ...]) -> Plan:
+def _amounts(row: PriceRow, share: Share) -> tuple[Decimal, Decimal]:
+    low, high = share.seconds
+    match row.per:
+        case "second":
+            return low * share.count[0], high * share.count[1]
+        case "5 seconds":
+            return _begun(low), _begun(high)
+        case "picture":
+            return share.count
+        case "call":
+            return Decimal(1), Decimal(1)
+
+
+def _begun(seconds: Decimal) -> Decimal:
+    return (seconds / 5).to_integral_value(rounding=ROUND_CEILING)
+
+
+def _source(rows: Sequence[PriceRow], tables: Tables) -> str:
+    told = [f"{r.source or tables.prices_source}, {r.checked or tables.prices_checked}" for r in rows]
+    return "; ".join(dict.fromkeys(told))
+
+
+def _decided(ask: Ask[Any], choice: _Choice, route: Route, notes: tuple[str, ...]) -> Plan:
+    draft = choice.draft
     return Plan(
-        tool="create_video",
-        effect=choice.offer.effect,
+        tool=ask.tool,
         route=route,
+        standard=choice.standard,
         model=choice.model.id,
-        wire_model=choice.wire_model,
-        prompt=request.prompt,
-        seconds=request.seconds,
-        resolution=request.resolution,
-        aspect_ratio=None if request.image else request.aspect_ratio,
-        audio=choice.audio,
-        multi_shot=False if choice.offer.multi_shot else None,
-        image=request.image,
-        last_image=request.last_image,
-        image_limits=read_models().limits[route.standard],
+        wire_model=choice.model.names[choice.standard],
+        spec=draft.spec,
+        inputs=tuple(_timed(i, ask) for i in draft.inputs),
         price=choice.price,
+        slots=draft.slots,
+        continues=draft.continues,
         typical_seconds=choice.model.typical_seconds or TYPICAL_SECONDS,
-        notes=notes,
+        video_seconds=draft.video_seconds,
+        notes=(*notes, *draft.notes),
     )
+
+
+def _timed(given: Input, ask: Ask[Any]) -> Input:
+    source = ask.source(given.text)
+    return replace(given, seconds=source.seconds) if source and source.seconds else given
 
 
 def _auto_notes(able: Sequence[_Choice]) -> tuple[str, ...]:
@@ -139,33 +223,3 @@ def _auto_notes(able: Sequence[_Choice]) -> tuple[str, ...]:
     if cheapest is not None and chosen.price.usd is not None and cheapest < chosen.price.usd:
         notes.append(f"Cheaper: model={model} for {dollars(cheapest)}.")
     return tuple(notes)
-
-
-def _alternatives(able: Sequence[_Choice], request: CreateVideo, route: Route) -> str:
-    if able:
-        return f"As asked it works with {either([f'{c.model.id} for {c.price.words()}' for c in able])}."
-    return _nearest_fix(request, route)
-
-
-def _nearest_fix(request: CreateVideo, route: Route) -> str:
-    """Name the smallest change that makes some model able, trying one argument at a time."""
-    for words, change in _changes(request):
-        if able := _able(request.model_copy(update=change), route):
-            return f"{words} would work with {able[0].model.id}."
-    return "list_models shows what each model can do."
-
-
-def _changes(request: CreateVideo) -> list[tuple[str, dict[str, Any]]]:
-    offers = [offer for model in models() for offer in model.offer]
-    limit = min(max(offer.prompt_max.values()) for offer in offers)
-    resolutions = dict.fromkeys(r for offer in offers for r in offer.resolutions if r != request.resolution)
-    lengths = {s for offer in offers for s in offer.seconds if s != request.seconds}
-    changes: list[tuple[str, dict[str, Any]]] = []
-    if len(request.prompt) > limit:
-        changes.append((f"A prompt of at most {limit} characters", {"prompt": request.prompt[:limit]}))
-    changes += [(f"resolution={r}", {"resolution": r}) for r in resolutions]
-    changes.append((f"audio={str(not request.audio).lower()}", {"audio": not request.audio}))
-    changes += [(f"seconds={s}", {"seconds": s}) for s in sorted(lengths, key=lambda s: (abs(s - request.seconds), s))]
-    if request.last_image:
-        changes.append(("Leaving out last_image", {"last_image": None}))
-    return changes

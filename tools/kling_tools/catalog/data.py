@@ -1,107 +1,325 @@
-"""The two data files as checked values: models with what they offer, prices per second.
+"""The two data files as checked values: models with what they offer, and what it costs.
 
-Kept apart from the rules so that a wrong row fails on load with its place, and never at the moment of paying.
+Kept apart from the rules so that a wrong row fails on load with its place, and never at the moment of paying. A file of
+a person's own is laid over the shipped ones row by row: it adds models, mends prices and switches on what is off.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kling_tools.model.errors import BadSettings, quoted
+from kling_tools.model.inputs import ClipLimits, SoundLimits
 from kling_tools.model.media import ImageLimits
-from kling_tools.model.plan import Audio, Effect, Standard
+from kling_tools.model.plan import Standard
+from kling_tools.model.specs import ImageProduct, Product, ServiceProduct, VideoProduct
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=500)
 
 
-class Offer(_Row):
-    """One effect of one model: what may be asked of it."""
+def _in_order(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(numbers)))
 
-    effect: Effect
-    seconds: tuple[int, ...]
-    resolutions: tuple[str, ...]
+
+def _readable(clip: ClipLimits) -> ClipLimits:
+    if strange := [r for r in clip.ratios if not re.fullmatch(r"[1-9]\d{0,2}:[1-9]\d{0,2}", r)]:
+        raise ValueError(f"{quoted(strange[0], 20)} is no ratio such as 16:9")
+    return clip
+
+
+Lengths = Annotated[tuple[Annotated[int, Field(ge=1, le=3600)], ...], AfterValidator(_in_order)]
+Clip = Annotated[ClipLimits, AfterValidator(_readable)]
+PromptMax = dict[Standard, Annotated[int, Field(ge=0)]]
+
+
+class VideoOffer(_Row):
+    """Videos of one kind by one model. Lists are what may be asked; empty or 0 means not offered.
+
+    `plain_seconds`: lengths where nothing but words or a first frame goes in. `feature_video` and `base_video`: what a
+    reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field.
+    `film_elements`: how many of the elements may be made from a video. `pictures_with_video`: how many pictures and
+    elements may come beside a video; `pictures` without one.
+    """
+
+    product: VideoProduct
+    seconds: Lengths = Field(min_length=1)
+    plain_seconds: Lengths = ()
+    resolutions: tuple[str, ...] = Field(min_length=1)
     aspect_ratios: tuple[str, ...] = ()
     audio: Literal["none", "optional", "always"]
     audio_resolutions: tuple[str, ...] = ()
+    keeps_sound: bool = False
     last_frame_resolutions: tuple[str, ...] = ()
     last_frame_silent: bool = False
+    last_frame_with: Literal["all", "elements", "nothing"] = "all"
     multi_shot: bool = False
-    prompt_max: dict[Standard, int]
+    shots: int = 0
+    shot_prompt_max: int = 512
+    prompt_max: PromptMax
+    voices: int = 0
+    voice_standards: tuple[Standard, ...] = ()
+    elements: int = 0
+    elements_with_frames: int = 0
+    film_elements: int = 0
+    pictures: int = 0
+    pictures_with_video: int = 0
+    feature_video: Clip | None = None
+    base_video: Clip | None = None
+    negative_prompt: tuple[Standard, ...] = ()
+    camera: tuple[Standard, ...] = ()
+    cfg_scale: tuple[Standard, ...] = ()
+
+
+class MotionOffer(_Row):
+    """Motion control: a video's motion onto a picture. `image_seconds` is the longest video when the picture leads."""
+
+    product: Literal["motion-control"]
+    resolutions: tuple[str, ...]
+    prompt_max: PromptMax
+    elements: int = 0
+    video: Clip
+    image_seconds: float
+
+
+class ImageOffer(_Row):
+    """Pictures of one kind by one model. `auto_ratio`: the model may choose the ratio when a picture goes in.
+
+    `references` counts pictures and elements together, `pictures` the pictures among them. Without `resolutions` or
+    `aspect_ratios` there is no such field. `likeness`: which there are; then also how near to the picture it stays.
+    """
+
+    product: ImageProduct
+    count: int = 1
+    resolutions: tuple[str, ...] = ()
+    aspect_ratios: tuple[str, ...] = ()
+    auto_ratio: bool = False
+    prompt_max: PromptMax
+    negative_prompt: bool = False
+    references: int = 0
+    least_references: int = 0
+    pictures: int = 0
+    elements: bool = False
+    series: Lengths = ()
+    likeness: tuple[str, ...] = ()
+    scene_and_style: bool = False
+    image: ImageLimits | None = None
+
+
+class ServiceOffer(_Row):
+    """One service without model versions: what it reads and how long its text, sound and video may be.
+
+    `scenes`: effect scenes and the pictures that each takes; `known`: voices, as `en:ID` or `zh:ID`. Both are open.
+    """
+
+    product: ServiceProduct
+    resolutions: tuple[str, ...] = ()
+    prompt_max: PromptMax
+    text_max: int = 0
+    seconds: tuple[float, float] | None = None
+    audio: SoundLimits | None = None
+    video: Clip | None = None
+    images: int = 0
+    scenes: dict[str, Annotated[int, Field(ge=1, le=2)]] = {}
+    known: tuple[Annotated[str, Field(pattern=r"^(en|zh):\S+$")], ...] = ()
+
+
+Offer = Annotated[VideoOffer | MotionOffer | ImageOffer | ServiceOffer, Field(discriminator="product")]
 
 
 class Model(_Row):
-    """One model and its names in the two API standards."""
+    """One model and its name in each API standard; `enabled` false: known, and off until a person switches it on."""
 
-    id: str
+    id: str = Field(max_length=60, pattern=r"^[a-z0-9][a-z0-9._-]*$")
     name: str
-    standard: str | None = None
-    legacy: str | None = None
+    names: dict[Standard, str]
+    enabled: bool = True
     auto_rank: int
     good_for: str
     typical_seconds: float | None = None
+    checked: str = ""
+    source: str = ""
     offer: tuple[Offer, ...]
 
     @model_validator(mode="after")
-    def _measured(self) -> Model:
-        named = {standard for standard in get_args(Standard) if self.named(standard)}
-        if any(named != set(offer.prompt_max) for offer in self.offer):
-            raise ValueError(f"{self.id}: prompt_max has to be told for {', '.join(sorted(named))}, and for no other")
+    def _whole(self) -> Model:
+        if self.id == "auto":
+            raise ValueError("auto is not free as an id: it means that the catalogue chooses")
+        products = [offer.product for offer in self.offer]
+        if twice := {p for p in products if products.count(p) > 1}:
+            raise ValueError(f"it offers {', '.join(sorted(twice))} twice")
+        if self.enabled and not self.names:
+            raise ValueError('a model that is on needs names = { standard = "..." }, or legacy, or both')
+        for offer in self.offer:
+            if self.enabled and set(offer.prompt_max) != set(self.names):
+                named = ", ".join(sorted(self.names))
+                raise ValueError(f"{offer.product}: prompt_max has to be told for {named}, and for no other")
         return self
 
-    def named(self, standard: Standard) -> str | None:
-        """Return the model's name in an API standard, or None where it is not offered."""
-        return self.standard if standard == "standard" else self.legacy
-
-    def offers(self, effect: Effect) -> Offer | None:
-        """Return what the model offers of an effect."""
-        return next((o for o in self.offer if o.effect == effect), None)
-
-
-class ModelsFile(_Row):
-    """models.toml."""
-
-    checked: str
-    source: str
-    limits: dict[Standard, ImageLimits]
-    model: tuple[Model, ...]
+    def offers(self, product: Product) -> VideoOffer | MotionOffer | ImageOffer | ServiceOffer | None:
+        """Return what the model offers of a product."""
+        return next((o for o in self.offer if o.product == product), None)
 
 
 class PriceRow(_Row):
-    """Units per output second for one way of asking."""
+    """What one way of asking costs: `units` or `usd` for each second, picture, call, or begun five seconds.
+
+    `feature`: silent, audio, voice, video-in, motion, text, image, several, use or faces; `resolution` is in the key.
+    """
 
     model: str
-    audio: Audio
-    resolution: str
-    units: Decimal
+    feature: str
+    resolution: str = ""
+    units: Decimal | None = Field(None, ge=0, le=1_000_000, max_digits=20)
+    usd: Decimal | None = Field(None, ge=0, le=1_000_000, max_digits=20)
+    per: Literal["second", "picture", "call", "5 seconds"]
+    pack: Literal["video", "image"] = "video"
+    checked: str = ""
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> PriceRow:
+        # With neither, it would count as free.
+        if (self.units is None) == (self.usd is None):
+            raise ValueError("give units or usd, and only one of them")
+        return self
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes a row the same as another."""
+        return self.model, self.feature, self.resolution
 
 
-class PricesFile(_Row):
-    """prices.toml."""
+class Tables(_Row):
+    """Models and prices, whole."""
 
     checked: str
     source: str
-    unit_usd: Decimal
+    prices_checked: str
+    prices_source: str
+    unit_usd: dict[Literal["video", "image"], Decimal]
+    limits: dict[Standard, ImageLimits]
+    model: tuple[Model, ...]
     price: tuple[PriceRow, ...]
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Tables:
+        ids = [m.id for m in self.model]
+        if twice := {i for i in ids if ids.count(i) > 1}:
+            raise ValueError(f"model {', '.join(sorted(twice))} is there twice")
+        keys = [row.key for row in self.price]
+        if twice_priced := {k for k in keys if keys.count(k) > 1}:
+            raise ValueError(f"a price is there twice: {sorted(twice_priced)}")
+        if strange := {row.model for row in self.price} - set(ids):
+            raise ValueError(f"prices name models that are not there: {', '.join(sorted(strange))}")
+        return self
+
 
 @cache
-def read_models() -> ModelsFile:
-    """Return the shipped capability map."""
-    return ModelsFile.model_validate(_toml("models.toml"))
+def shipped() -> Tables:
+    """Return the tables that come with the program."""
+    return Tables.model_validate(_shipped())
+
+
+def overlaid(text: str, place: str) -> Tables:
+    """Return the shipped tables with a person's own file (TOML: [[model]] and [[price]]) laid over them.
+
+    A model that is known keeps what the file leaves out; a price with a known key is replaced.
+
+    Raises:
+        BadSettings: the file cannot be read as such; it names the first faults.
+    """
+    try:
+        own = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
+        raise _bad(place, f"is no TOML: {quoted(error, 120)}") from None
+    if strange := set(own) - {"model", "price"}:
+        raise _bad(place, f"has {quoted(sorted(strange)[0], 40)}; it may have [[model]] and [[price]] only")
+    tables = _shipped()
+    try:
+        tables["model"] = _merged(tables["model"], _rows(own, "model"), ("id",), _known_model)
+        tables["price"] = _merged(tables["price"], _rows(own, "price"), _PRICE_KEY, _new_price)
+        return Tables.model_validate(tables)
+    except ValidationError as error:
+        raise _bad(place, _told(error, tables)) from None
+    except ValueError as error:
+        raise _bad(place, f"is not valid: {error}") from None
+
+
+_PRICE_KEY = ("model", "feature", "resolution")
+#: Where a row of the person's own says nothing about it: the shipped dates and sources would be false there.
+_OWN = {"source": "KLING_CATALOG", "checked": "undated"}
+
+
+def _known_model(known: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    told = f"{known['source']}; KLING_CATALOG" if known else "KLING_CATALOG"
+    return {**(known or _OWN), "source": told, **own}
+
+
+def _new_price(_: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_OWN, **own}
+
+
+def _shipped() -> dict[str, Any]:
+    models, prices = _toml("models.toml"), _toml("prices.toml")
+    dated = {f"prices_{name}": prices[name] for name in ("checked", "source")}
+    return {**prices, **models, **dated}
 
 
 @cache
-def read_prices() -> PricesFile:
-    """Return the shipped price table."""
-    return PricesFile.model_validate(_toml("prices.toml"))
-
-
-def _toml(name: str) -> dict[str, object]:
+def _toml(name: str) -> dict[str, Any]:
+    """Return a file as it is written; nobody may change what comes back."""
     return tomllib.loads(files("kling_tools.catalog").joinpath(name).read_text("utf-8"))
+
+
+def _rows(own: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = own.get(name, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{name} has to be written as [[{name}]]")
+    return rows
+
+
+def _merged(
+    known: Sequence[dict[str, Any]],
+    own: Sequence[dict[str, Any]],
+    key: tuple[str, ...],
+    laid_over: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    def keyed(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row.get(part, "")) for part in key)
+
+    keys = [keyed(row) for row in own]
+    if twice := [k for k in keys if keys.count(k) > 1]:
+        raise ValueError(f"{quoted(' '.join(twice[0]), 80)} is there twice")
+    rows = {keyed(row): row for row in known}
+    for row in own:
+        rows[keyed(row)] = laid_over(rows.get(keyed(row), {}), row)
+    return list(rows.values())
+
+
+def _told(error: ValidationError, tables: Mapping[str, Any]) -> str:
+    """Return the first faults, each with the row as its writer knows it: by name, not by its place in our list."""
+    faults = []
+    for fault in error.errors(include_url=False)[:3]:
+        why = str(fault["msg"]).removeprefix("Value error, ")
+        table, number, *inside = (*fault["loc"], "", "")
+        if table in {"model", "price"} and isinstance(number, int):
+            row = tables[str(table)][number]
+            named = " ".join(str(row[part]) for part in ("id", *_PRICE_KEY) if row.get(part)) or "without id"
+            where = ".".join(str(part) for part in inside if part != "")
+            why = f"{table} {named[:80]}{', ' if where else ''}{where}: {why}"
+        faults.append(quoted(why, 240))
+    return f"is not valid: {'; '.join(faults)}"
+
+
+def _bad(place: str, why: str) -> BadSettings:
+    return BadSettings(f"The catalogue {quoted(place, 120)} (KLING_CATALOG) {why}.", advice="Mend or unset it.")
