@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
 import httpx2
 import pytest
 from tests.client.wires import KEY, START, Recorded, ToldClock, by_key, by_pair, enveloped, replied
-from tests.providers.values import EXTERNAL_ID, HOST, an_order
+from tests.providers.values import CLIP, EXTERNAL_ID, HOST, SPEECH, SPOKEN, an_order
 
 from kling_tools.client.client import Client
 from kling_tools.model.errors import (
@@ -22,6 +23,8 @@ from kling_tools.model.errors import (
     Unreachable,
     Unsure,
 )
+from kling_tools.model.plan import Order, Prepared
+from kling_tools.model.specs import LipSyncSpec
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.registry import Connection
 
@@ -34,6 +37,13 @@ BOUGHT = Remote("882211000001", PRODUCT, HOST)
 def speaking(network: Recorded, connection: Connection | None = None, **limits: float) -> Client:
     """Return a client into a recorded network."""
     return Client(connection or by_key(), ToldClock(), network.transport, **limits)
+
+
+def lips(*prepared: Prepared) -> Order:
+    """Return an order of three calls: words onto the lips in a video."""
+    spec = LipSyncSpec(speech=SPEECH, at_seconds=None, face=0, volume=1.0, original_volume=1.0)
+    order = an_order(("video", CLIP), prepared=prepared, standard="legacy")
+    return replace(order, plan=replace(order.plan, spec=spec))
 
 
 def standard_task(task_id: str, status: str = "processing", external_id: str = "") -> dict[str, Any]:
@@ -104,14 +114,47 @@ async def test_a_create_that_was_refused_or_never_left_bought_nothing(
 async def test_an_order_that_cannot_be_encoded_is_not_sent() -> None:
     network = Recorded([])
     with pytest.raises(BadMedia):
-        await speaking(network).submit(an_order(effect="image-to-video"))
+        await speaking(network).submit(an_order(product="image-to-video"))
     assert network.requests == []
+
+
+@pytest.mark.anyio
+async def test_a_call_before_the_tasks_own_brings_what_the_next_one_needs() -> None:
+    network = Recorded([replied("legacy", "spoken"), replied("legacy", "faces"), replied("legacy", "created")])
+    client, order = speaking(network), lips()
+    for step in ("speech", "faces"):
+        brought = await client.submit(order)
+        assert isinstance(brought, Prepared)
+        assert brought.step == step
+        order = replace(order, prepared=(*order.prepared, brought))
+    seen = await client.submit(order)
+    assert isinstance(seen, Observation)
+    paths = [request.url.path for request in network.requests]
+    assert paths == ["/v1/audio/tts", "/v1/videos/identify-face", "/v1/videos/advanced-lip-sync"]
+    assert client.product(order.plan) == paths[-1], "whatever the call, the task is asked for under its own product"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("step", ["speech", "faces"])
+@pytest.mark.parametrize(
+    "answer",
+    [replied("standard", "refused_5000"), enveloped({}), httpx2.ReadError(""), httpx2.ReadTimeout("")],
+    ids=repr,
+)
+async def test_such_a_call_whose_answer_is_lost_is_unsure_and_sent_once(
+    answer: httpx2.Response | Exception, step: str
+) -> None:
+    network = Recorded([answer])
+    with pytest.raises(Unsure):
+        await speaking(network).submit(lips() if step == "speech" else lips(SPOKEN))
+    assert len(network.requests) == 1
 
 
 @pytest.mark.anyio
 async def test_a_create_that_exists_already_is_looked_up_and_returned() -> None:
     network = Recorded([replied("standard", "refused_1201_taken"), replied("standard", "processing")])
     seen = await speaking(network).submit(an_order())
+    assert isinstance(seen, Observation)
     assert (seen.remote, seen.status) == (BOUGHT, "processing")
     assert [request.method for request in network.requests] == ["POST", "GET"]
     assert dict(network.requests[1].url.params) == {"external_task_ids": EXTERNAL_ID}
@@ -121,6 +164,7 @@ async def test_a_create_that_exists_already_is_looked_up_and_returned() -> None:
 async def test_a_pairs_create_that_exists_already_is_found_under_its_product() -> None:
     network = Recorded([replied("legacy", "refused_1201_taken"), replied("legacy", "processing")])
     seen = await speaking(network, by_pair()).submit(an_order(wire_model="kling-v3"))
+    assert isinstance(seen, Observation)
     assert seen.remote == Remote("LT-5001", TEXT, HOST)
     assert network.requests[1].url.path == f"{TEXT}/{EXTERNAL_ID}"
 
@@ -162,7 +206,8 @@ async def test_a_create_without_end_is_unsure_after_its_deadline() -> None:
 @pytest.mark.anyio
 async def test_a_look_keeps_what_we_know_of_a_tasks_place() -> None:
     theirs = [standard_task("2"), standard_task("1", "succeeded"), standard_task("stranger")]
-    ours = [Remote("1", PRODUCT, HOST), Remote("2", TEXT, "https://old.example"), Remote("3", IMAGE, HOST)]
+    other = "/image-to-video/kling-2.6"
+    ours = [Remote("1", PRODUCT, HOST), Remote("2", other, "https://old.example"), Remote("3", other, HOST)]
     network = Recorded([enveloped(theirs)])
     seen = await speaking(network).look(ours)
     assert {task.remote: task.status for task in seen} == {ours[0]: "succeeded", ours[1]: "processing"}
@@ -234,14 +279,6 @@ async def test_a_single_task_that_does_not_echo_our_id_is_ours_and_several_are_n
     assert found.external_id == EXTERNAL_ID
     with pytest.raises(ProviderBroken):
         await client.find(EXTERNAL_ID, PRODUCT)
-
-
-@pytest.mark.anyio
-async def test_the_newest_tasks_are_listed_up_to_a_limit() -> None:
-    network = Recorded([replied("standard", "listed"), replied("standard", "listed_last")])
-    assert [task.remote.id[-1] for task in await speaking(network).recent(PRODUCT, 100)] == ["1", "2", "3"]
-    network = Recorded([replied("standard", "listed")])
-    assert [task.remote.id[-1] for task in await speaking(network).recent(PRODUCT, 1)] == ["1"]
 
 
 @pytest.mark.anyio

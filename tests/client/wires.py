@@ -12,7 +12,7 @@ import httpx2
 from tests.providers.values import HOST, sample
 
 from kling_tools.providers.kling.legacy import Legacy
-from kling_tools.providers.kling.standard import Standard
+from kling_tools.providers.kling.official import Official
 from kling_tools.providers.registry import Connection
 
 START = 1_795_000_000.0
@@ -63,13 +63,13 @@ class Recorded:
 
 
 def by_key(base_url: str = HOST) -> Connection:
-    """Return a connection with an API key."""
-    return Connection("kling", Standard(), base_url, api_key=KEY)
+    """Return a connection with an API key, which opens all of the API."""
+    return Connection("kling", Official(), base_url, api_key=KEY)
 
 
 def by_pair(base_url: str = HOST) -> Connection:
     """Return a connection with a key pair."""
-    return Connection("kling", Legacy(), base_url, access_key="the-access-key", secret_key="short-secret")
+    return Connection("kling", Legacy(pair=True), base_url, access_key="the-access-key", secret_key="short-secret")
 
 
 def replied(standard: str, name: str, **headers: str) -> httpx2.Response:

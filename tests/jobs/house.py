@@ -7,10 +7,11 @@ throws the process's memory away as a SIGKILL would; `open_again` is the next pr
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ import httpx2
 from tests.providers.values import PLAN
 
 from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app
-from kling_tools.catalog import catalog
+from kling_tools.catalog.catalog import Catalog
 from kling_tools.client.client import Client
 from kling_tools.client.local import in_process
 from kling_tools.files.ffmpeg import Encoder
@@ -29,20 +30,21 @@ from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.orders import Orders, fingerprint
+from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import Connection, Store
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.media import TASK_ID
 from kling_tools.model.money import Price
-from kling_tools.model.plan import Order, Route
-from kling_tools.model.requests import CreateVideo
+from kling_tools.model.plan import Order, Plan, Route
+from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 from kling_tools.providers.registry import sandbox_connection
-from kling_tools.studio import new_task_id
+from kling_tools.studio.deciding import new_task_id
 
 START = 1_795_000_000.0
 ADDRESS = "http://kling.sandbox"
-ROUTE = Route("sandbox", "standard")
+ROUTE = Route("sandbox", ("standard", "legacy"))
 RICH = Budget(Decimal(10), Decimal(50))
 #: What `a_task` costs: 3 units. What `buy` costs: 3 s of Kling 3.0, the shortest clip there is, 1.8 units.
 PRICE = Decimal("0.42")
@@ -95,11 +97,30 @@ class Plug:
         await self.app(scope, receive, send)
 
 
+@dataclass
+class Life:
+    """One process's life. It ends when it is told to, or around its `at`-th write: before it, or once it is durable."""
+
+    at: int = 0
+    written: bool = False
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def end(self) -> None:
+        """Die: nothing after this happens."""
+        self.over.set()
+        await asyncio.Event().wait()
+
+
 class Disk(Store):
     """The journal's disk. `full` names the writes it refuses, counted from the next one on."""
 
     full: frozenset[int] = frozenset()
     writes: int = 0
+    alive: int = 0
+
+    def __init__(self, path: Path, life: Life) -> None:
+        super().__init__(path)
+        self.life = life
 
     def refuse(self, *writes: int) -> None:
         """Refuse these of the writes to come, counted from 1."""
@@ -110,24 +131,49 @@ class Disk(Store):
         self.writes += 1
         if self.writes in self.full:
             raise StorageUnavailable("The disk is full.")
-        return await super().do(work)
+        self.alive += 1
+        if self.alive == self.life.at and not self.life.written:
+            await self.life.end()
+        result = await super().do(work)
+        if self.alive == self.life.at:
+            await self.life.end()
+        return result
+
+
+@cache
+def shipped() -> Catalog:
+    """Return the catalogue, read once."""
+    return Catalog.read()
 
 
 def a_task(task_id: str | None = None, *, now: float = START, price: Price | None = None, **changes: Any) -> Task:
     """Return a queued task that costs 0.42 dollars."""
-    plan = replace(PLAN, price=price or Price.exact(PRICE, Decimal(3)), prompt=changes.pop("prompt", PLAN.prompt))
+    plan: Plan = changes.pop("plan", PLAN)
+    if prompt := changes.pop("prompt", ""):
+        plan = replace(plan, spec=replace(plan.spec, prompt=prompt))
+    if price or plan.price.most is None:
+        plan = replace(plan, price=price or Price.exact(PRICE, Decimal(3)))
     task_id = task_id or new_task_id()
     task = Task(id=task_id, plan=plan, status=Status.QUEUED, created=now, updated=now, account="sandbox")
     return replace(task, **{"fingerprint": task_id, **changes})
 
 
 class House:
-    """One process's house on one disk, and the provider outside it."""
+    """One process's house on one disk, and the provider outside it: the simulated Kling, or a stand-in."""
 
-    def __init__(self, folder: Path, *faults: Fault, slots: int = 5, kling_slots: int = 100) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *faults: Fault,
+        slots: int = 5,
+        kling_slots: int = 100,
+        provider: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self.folder = folder
         self.slots = slots
+        self.provider = provider
         self.clock = HandClock()
+        self.lives: list[Life] = []
         self.config = SandboxConfig(
             state_dir=folder / "kling",
             clock=self.clock.now,
@@ -135,19 +181,30 @@ class House:
             faults=faults,
             ffmpeg=Encoder.find().path,
         )
-        self.kling = Plug(create_app(self.config))
+        if provider is None:
+            self.kling = Plug(create_app(self.config))
         self.enter(ADDRESS)
 
     def enter(self, address: str) -> None:
         """Be a new process on this disk; another address is a real socket."""
-        self.store = Disk(self.folder / "journal.sqlite3")
+        self.life = self.lives.pop(0) if self.lives else Life()
+        self.store = Disk(self.folder / "journal.sqlite3", self.life)
         self.journal = Journal(self.store, self.clock)
         connection = sandbox_connection(API_KEY, address)
-        transport = in_process(lambda: self.kling) if address == ADDRESS else None
+        transport = self.provider or (in_process(lambda: self.kling) if address == ADDRESS else None)
         self.client = Client(connection, self.clock, transport)
         self.orders = Orders(self.journal, Inputs((self.folder,)))
+        self.sources = Sources(self.journal, self.orders, self.orders.inputs)
         self.account = Account(
-            "sandbox", connection, self.client, self.slots, 1.0, self.journal, self.orders, "one key"
+            "sandbox",
+            connection,
+            self.client,
+            self.slots,
+            1.0,
+            self.journal,
+            self.orders,
+            self.sources,
+            sender="one key",
         )
         self.outputs = Outputs(self.folder / "videos")
         self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.folder)
@@ -171,17 +228,27 @@ class House:
         """Turn a request into a task and its order, as the studio does."""
         if "model" not in asked:
             asked = {"model": "kling-3.0", "seconds": 3, **asked}
-        plan = catalog.plan(CreateVideo(prompt=prompt, **asked), ROUTE)
+        return await self.decide_on(CreateVideo(prompt=prompt, **asked))
+
+    async def decide_on(self, request: SpendingRequest) -> tuple[Task, Order]:
+        """Turn any request into a task and its order."""
+        return await self.ready(shipped().plan(request, await self.sources.of(request), ROUTE))
+
+    async def ready(self, plan: Plan) -> tuple[Task, Order]:
+        """Turn a plan into a task and its order."""
         self.clock.time += 0.01
         task_id, now = new_task_id(), self.clock.now()
-        order = await self.orders.prepare(plan, task_id)
+        order = await self.orders.prepare(plan, task_id, "sandbox")
         mark = fingerprint("sandbox", order)
         task = Task(id=task_id, plan=plan, status=Status.QUEUED, created=now, updated=now, account="sandbox")
         return replace(task, fingerprint=mark, simulated=True), order
 
     async def buy(self, prompt: str = "a red fox", *, budget: Budget = RICH, again: bool = False, **asked: Any) -> Task:
         """Buy one video and wait for the provider's answer."""
-        task, order = await self.decide(prompt, **asked)
+        return await self.pay(*await self.decide(prompt, **asked), budget=budget, again=again)
+
+    async def pay(self, task: Task, order: Order, *, budget: Budget = RICH, again: bool = False) -> Task:
+        """Buy what was decided and wait for the provider's answer."""
         enqueued, submission = await self.engine.buy(task, order, budget, again=again)
         if submission is not None:
             await asyncio.wait_for(asyncio.shield(submission), BOUND)
@@ -213,6 +280,18 @@ class House:
             await self.beat(stride)
         raise AssertionError(f"still {task.status} after {beats} beats: {await self.journal.history(task_id)}")
 
+    async def survive(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something; where the process dies over it, be the next one."""
+        doing, dying = asyncio.create_task(work), asyncio.create_task(self.life.over.wait())
+        await asyncio.wait({doing, dying}, timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
+        dead = self.life.over.is_set()
+        for one in (doing, dying):
+            one.cancel()
+        with suppress(asyncio.CancelledError):
+            await doing
+        if dead:
+            await self.open_again()
+
     def _under_way(self) -> list[asyncio.Task[Any]]:
         return [t for t in asyncio.all_tasks() if TASK_ID.fullmatch(t.get_name())]
 
@@ -232,7 +311,8 @@ class House:
 
     async def sent(self) -> list[str]:
         """Return our ids of the creates that reached the provider, in their order, whatever became of them."""
-        return [c["body"]["options"]["external_task_id"] for c in await self.calls("create")]
+        bodies = [c["body"] for c in await self.calls("create")]
+        return [b.get("options", b)["external_task_id"] for b in bodies]
 
     async def calls(self, kind: str) -> list[dict[str, Any]]:
         """Return the calls of a kind that reached the provider."""
@@ -247,9 +327,9 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(folder: Path, *faults: Fault, slots: int = 5, kling_slots: int = 100) -> AsyncIterator[House]:
+async def a_house(folder: Path, *faults: Fault, **asked: Any) -> AsyncIterator[House]:
     """Open a house and leave nothing running."""
-    house = House(folder, *faults, slots=slots, kling_slots=kling_slots)
+    house = House(folder, *faults, **asked)
     try:
         yield house
     finally:

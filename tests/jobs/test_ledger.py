@@ -72,7 +72,8 @@ class Ledger(RuleBasedStateMachine):
         """Ask for a task."""
         task = a_task(price=Price.exact(usd), simulated=simulated)
         before = self.spent
-        fits = usd <= BUDGET.per_call and before + to_micros(usd) <= to_micros(BUDGET.per_day)
+        left = max(0, to_micros(BUDGET.per_day) - before)  # what is free fits also where too much was taken
+        fits = usd <= BUDGET.per_call and to_micros(usd) <= left
         try:
             entry = ledger.hold(task, DAY, before, BUDGET)
         except OverBudget:

@@ -1,4 +1,4 @@
-"""What makes two calls the same wish: everything that was asked for, to the byte of every picture, and nothing else."""
+"""What makes two calls the same wish: everything that was asked for, to the byte of every medium, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.jobs.house import NO_FILES, RICH, a_house
 from tests.promises import keeps
-from tests.providers.values import PICTURE, PLAN
+from tests.providers.values import PICTURE, PLAN, an_order
 from tests.studio.open import a_picture
 
 from kling_tools.files.inputs import Inputs
@@ -22,41 +22,54 @@ from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
 
-ORDER = Order(plan=PLAN, external_id="k0000000000000", image=replace(PICTURE, sha256="aa"))
+FOX = replace(PICTURE, sha256="aa")
+ORDER = an_order(("first_frame", FOX))
 
-DIFFERENT: dict[str, Any] = {
+OTHER_SPECS: dict[str, Any] = {
     "prompt": "a heron leaves",
-    "model": "kling-2.6",
-    "effect": "image-to-video",
+    "product": "image-to-video",
     "seconds": 10,
     "resolution": "1080p",
     "aspect_ratio": "1:1",
     "audio": "native",
-    "tool": "edit_video",
+    "camera": "zoom_in",
+    "voices": ("12",),
+    "negative_prompt": "rain",
 }
+OTHER_PLANS: dict[str, Any] = {"model": "kling-2.6", "tool": "edit_video", "continues": "/clips/fox.mp4"}
 
 
-@pytest.mark.parametrize(("field", "value"), DIFFERENT.items(), ids=DIFFERENT)
+def mark(order: Order, account: str = "sandbox") -> str:
+    """Return an order's fingerprint."""
+    return fingerprint(account, order)
+
+
+@pytest.mark.parametrize(("field", "value"), (OTHER_SPECS | OTHER_PLANS).items(), ids=OTHER_SPECS | OTHER_PLANS)
 @keeps("nothing-twice")
 def test_another_value_is_another_wish(field: str, value: object) -> None:
-    other = replace(ORDER, plan=replace(PLAN, **{field: value}))
-    assert fingerprint("sandbox", other) != fingerprint("sandbox", ORDER)
+    assert mark(an_order(("first_frame", FOX), **{field: value})) != mark(ORDER)
 
 
-def test_another_account_or_picture_is_another_wish() -> None:
-    same = fingerprint("sandbox", ORDER)
-    assert fingerprint("kling@host", ORDER) != same
-    assert fingerprint("sandbox", replace(ORDER, image=replace(PICTURE, sha256="bb"))) != same
-    assert fingerprint("sandbox", replace(ORDER, image=None)) != same
-    assert fingerprint("sandbox", replace(ORDER, image=None, last_image=ORDER.image)) != same
+def test_another_account_medium_or_use_of_it_is_another_wish() -> None:
+    other = replace(FOX, sha256="bb")
+    wishes = [
+        mark(ORDER),
+        mark(ORDER, "kling@host"),
+        mark(an_order(("first_frame", other))),
+        mark(an_order()),
+        mark(an_order(("last_frame", FOX))),
+        mark(an_order(("first_frame", FOX), ("last_frame", FOX))),
+        mark(an_order(("first_frame", FOX), ("last_frame", other))),
+        mark(an_order(("first_frame", other), ("last_frame", FOX))),
+    ]
+    assert len(set(wishes)) == len(wishes)
 
 
 def test_what_was_not_asked_for_makes_no_difference() -> None:
-    other = replace(
-        PLAN, price=Price.unknown("newer"), notes=("a note",), typical_seconds=1.0, image="/elsewhere/a.png"
-    )
-    same = fingerprint("sandbox", ORDER)
-    assert fingerprint("sandbox", replace(ORDER, plan=other, external_id="k1111111111111")) == same
+    newer = replace(PLAN, price=Price.unknown("newer"), notes=("a note",), typical_seconds=1.0, slots=2)
+    moved = replace(ORDER.plan.inputs[0], text="/elsewhere/a.png", seconds=3.0)
+    other = replace(newer, inputs=(moved,))
+    assert mark(replace(ORDER, plan=other, external_id="k1111111111111")) == mark(ORDER)
 
 
 async def test_a_task_is_sent_also_by_a_process_with_other_input_roots(tmp_path: Path) -> None:
@@ -65,7 +78,24 @@ async def test_a_task_is_sent_also_by_a_process_with_other_input_roots(tmp_path:
         elsewhere = replace(house.orders, inputs=Inputs((tmp_path / "nowhere",)))
         assert await elsewhere.resume(task) == order
         with pytest.raises(BadMedia, match="outside"):
-            await elsewhere.prepare(task.plan, task.id)
+            await elsewhere.prepare(task.plan, task.id, "sandbox")
+
+
+async def test_a_file_behind_a_link_is_read_again_by_the_next_process(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        (tmp_path / "links").mkdir()
+        link = tmp_path / "links" / "latest.jpg"
+        link.symlink_to(a_picture(tmp_path))
+        task, order = await house.decide(image=str(link))
+        assert await replace(house.orders, inputs=Inputs((tmp_path / "nowhere",))).resume(task) == order
+
+
+async def test_what_was_decided_by_an_older_version_is_sent_without_comparing_marks(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        task, order = await house.decide(image=a_picture(tmp_path))
+        assert await house.orders.resume(replace(task, fingerprint="")) == order
+        with pytest.raises(BadMedia, match="changed"):
+            await house.orders.resume(replace(task, fingerprint="an old one"))
 
 
 async def test_the_file_of_a_task_is_named_only_once_it_is_there(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def test_a_new_file_gets_the_whole_schema_and_the_durable_mode(tmp_path: P
 
 
 async def test_many_that_open_a_new_file_at_once_all_find_the_schema(tmp_path: Path) -> None:
-    for attempt in range(30):  # the clash is rare: switching to WAL waits for nobody
+    for attempt in range(12):  # the clash is rare: switching to WAL waits for nobody
         stores = [Store(tmp_path / str(attempt) / "journal.sqlite3") for _ in range(6)]
         found = await asyncio.gather(*(s.do(lambda db: db.rows("active", account="sandbox")) for s in stores))
         assert found == [[]] * 6

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from tests.promises import keeps
 
 from kling_tools.model.errors import BadMedia
-from kling_tools.model.media import FileRef, MediaRef, Picture, TaskRef, UrlRef, parse_media
-from kling_tools.studio import new_task_id
+from kling_tools.model.media import FileRef, MediaKind, MediaRef, Medium, TaskRef, UrlRef, parse_media
+from kling_tools.studio.deciding import new_task_id
 
 TAKEN: list[tuple[str, MediaRef]] = [
     ("/videos/fox.png", FileRef(Path("/videos/fox.png"))),
@@ -99,7 +99,13 @@ def test_a_fresh_task_id_is_taken_for_a_task() -> None:
     assert all(parse_media(i) == TaskRef(i) for i in ids)
 
 
-def test_a_picture_keeps_its_bytes_out_of_its_repr() -> None:
-    shown = repr(Picture(data=b"secret-bytes", width=2, height=3, mime="image/png"))
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_a_medium_keeps_its_bytes_out_of_its_repr(kind: MediaKind) -> None:
+    shown = repr(Medium(kind=kind, data=b"secret-bytes", width=2, height=3, mime="image/png"))
     assert "secret-bytes" not in shown
-    assert "12 bytes, 2x3" in shown
+    assert f"{kind}, 12 bytes, 2x3" in shown
+
+
+def test_a_medium_by_address_or_id_shows_which() -> None:
+    assert "https://a.test/1.mp4" in repr(Medium(kind="video", url="https://a.test/1.mp4"))
+    assert "v-1" in repr(Medium(kind="video", remote_id="v-1"))

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.providers.values import PLAN
 
-from kling_tools.model.errors import Moderated
+from kling_tools.model.errors import Moderated, Spent
+from kling_tools.model.money import Price
+from kling_tools.model.plan import Prepared
 from kling_tools.model.status import LEGAL, TERMINAL, Status
 from kling_tools.model.tasks import (
+    Advanced,
     Charge,
     Claimed,
     Doubted,
@@ -62,6 +65,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Claimed),
     st.builds(PutBack, troubles, st.floats(0, 60)),
     st.builds(Doubted, troubles),
+    st.builds(Advanced, st.builds(Prepared, step=st.sampled_from(["speech", "faces"]), units=st.just(Decimal("0.05")))),
     st.builds(Rejected, failures),
     observations,
     st.builds(Hindered, troubles),
@@ -119,7 +123,7 @@ def test_an_older_look_never_takes_a_task_back(story: list[Event]) -> None:
     for event in story:
         after = step(task, event, NOW)
         if FAR[after.status] < FAR[task.status]:
-            assert isinstance(event, PutBack)
+            assert isinstance(event, PutBack | Advanced)
             assert task.status in {Status.SUBMITTING, Status.UNSURE}
         if after.status is Status.CANCELLED:
             assert task.status in {Status.QUEUED, Status.CANCELLED}
@@ -137,7 +141,7 @@ def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL
-    assert len(get_args(Event)) == 8
+    assert len(get_args(Event)) == 9
 
 
 def test_every_status_can_be_reached_and_left_for_an_end() -> None:
@@ -183,6 +187,65 @@ def test_a_renewed_address_replaces_the_dead_one_and_the_same_one_is_no_news() -
     renewed = step(task, seen("succeeded", "https://cdn.test/2.mp4"), NOW + 1)
     assert [o.url for o in renewed.outputs] == ["https://cdn.test/2.mp4"]
     assert step(renewed, seen("succeeded", "https://cdn.test/2.mp4"), NOW + 2) is renewed
+
+
+SPEECH = Prepared(step="speech", audio_id="aud-1", units=Decimal("0.05"))
+PRICED = replace(TASK, plan=replace(PLAN, price=replace(Price.exact(Decimal(1)), unit_usd=Decimal("0.14"))))
+CENTS = Decimal("0.05") * Decimal("0.14")
+
+
+def told(*events: Event, task: Task = PRICED) -> Task:
+    """Return the task after these events."""
+    for event in events:
+        task = step(task, event, NOW)
+    return task
+
+
+def test_what_an_earlier_call_brought_is_kept_and_the_next_may_be_made() -> None:
+    task = told(Claimed(), Advanced(SPEECH))
+    assert (task.status, task.prepared, task.sent_at, task.charge) == (Status.QUEUED, (SPEECH,), None, None)
+    assert told(Advanced(SPEECH), task=task) is task, "an answer that comes twice is one"
+    assert told(Claimed(), task=task).attempts == 2
+
+
+def test_what_earlier_calls_took_is_part_of_every_end() -> None:
+    spoken = told(Claimed(), Advanced(SPEECH))
+    assert told(Withdrawn(), task=spoken).charge == Charge(units=Decimal("0.05"), usd=CENTS)
+    running = told(Claimed(), seen("processing"), task=spoken)
+    assert running.charge is None, "what came before alone is not the whole"
+    done = told(seen("succeeded", charge=Charge(units=Decimal(1))), task=running)
+    assert done.charge == Charge(units=Decimal("1.05"), usd=CENTS + Decimal("0.14"))
+    assert told(seen("succeeded"), task=running).charge is None
+    assert told(seen("succeeded", charge=Charge()), task=running).charge is None, "a bill without a figure is none"
+
+
+@pytest.mark.parametrize("bill", [None, Charge(), Charge(units=Decimal(0))], ids=["none", "empty", "nothing"])
+def test_a_failed_last_call_leaves_what_earlier_ones_took(bill: Charge | None) -> None:
+    failed = told(Claimed(), Advanced(SPEECH), Claimed(), seen("submitted"), seen("failed", charge=bill))
+    assert failed.failure is not None
+    assert failed.failure.spent == "yes"
+    assert failed.charge == Charge(units=Decimal("0.05"), usd=CENTS)
+
+
+@pytest.mark.parametrize(("spent", "told_spent"), [("no", "yes"), ("unknown", "unknown"), ("yes", "yes")])
+def test_a_refused_later_call_does_not_say_that_nothing_was_spent(spent: Spent, told_spent: Spent) -> None:
+    refused = told(Claimed(), Advanced(SPEECH), Claimed(), Rejected(Failure(code="x", message="No.", spent=spent)))
+    assert refused.failure is not None
+    assert (refused.failure.spent, refused.charge) == (told_spent, Charge(units=Decimal("0.05"), usd=CENTS))
+
+
+def test_cash_and_units_are_added_up_in_dollars() -> None:
+    spoken = told(Claimed(), Advanced(SPEECH), Claimed())
+    done = told(seen("succeeded", charge=Charge(usd=Decimal("0.5"))), task=spoken)
+    assert done.charge == Charge(units=None, usd=Decimal("0.5") + CENTS)
+    unpriced = told(Claimed(), Advanced(SPEECH), Claimed(), task=TASK)
+    done = told(seen("succeeded", charge=Charge(units=Decimal(1))), task=unpriced)
+    assert done.charge == Charge(units=Decimal("1.05"), usd=None)
+
+
+def test_how_a_result_was_kept_is_told_with_the_task() -> None:
+    kept = told(Claimed(), seen("succeeded"), Stored((), "It was scaled."))
+    assert (kept.status, kept.notes) == (Status.SUCCEEDED, ("It was scaled.",))
 
 
 @pytest.mark.parametrize(("units", "spent"), [(None, "no"), ("0", "no"), ("3", "yes")])

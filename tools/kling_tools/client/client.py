@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
@@ -26,7 +27,7 @@ from kling_tools.model.errors import (
     Unreachable,
     Unsure,
 )
-from kling_tools.model.plan import Order, Plan
+from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import Page, WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
@@ -65,6 +66,7 @@ class Client:
         self._dialect = connection.dialect
         self._clock = clock
         self._wire = Wire(connection, clock, transport)
+        self.desk = Desk(self._ask, clock, pair=bool(connection.access_key))
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
 
@@ -76,8 +78,8 @@ class Client:
         """Return the product's path that a plan goes to: what `find` needs when no answer came."""
         return self._dialect.product(plan)
 
-    async def submit(self, order: Order) -> Observation:
-        """Buy one task, once; a task that is there already under this external id is returned.
+    async def submit(self, order: Order) -> Observation | Prepared:
+        """Make the order's next call, once; a task that is there already under this external id is returned.
 
         Raises:
             Refused: it cannot be encoded. Unreachable: nothing left. ProviderRefused: nothing was bought.
@@ -88,7 +90,7 @@ class Client:
             async with asyncio.timeout(self._submit_seconds):
                 answer = await self._wire.send(call, READ_SECONDS)
                 try:
-                    return _ours(self._dialect.accepted(call, answer), order)
+                    return _ours(self._dialect.accepted(order, call, answer), order)
                 except AlreadyExists as refusal:
                     return await self._existing(order.external_id, call.product, refusal)
         except TimeoutError:
@@ -127,32 +129,20 @@ class Client:
         Raises:
             Unreachable, ProviderRefused, ProviderBroken
         """
-        call = self._dialect.find(external_id, product)
-        found = self._dialect.seen(call, await self._ask(call))
-        for observation in found:
-            if observation.external_id == external_id:
-                return observation
-        if not found:
-            return None
-        if len(found) == 1 and not found[0].external_id:  # the id is not echoed, but it was the question
-            return replace(found[0], external_id=external_id)
-        raise ProviderBroken("Kling answered a question for one task with others.")
-
-    async def recent(self, product: str, limit: int = 100) -> list[Observation]:
-        """Return the account's newest tasks.
-
-        Raises:
-            Unreachable, ProviderRefused, ProviderBroken
-        """
-        seen: list[Observation] = []
-        following: WireCall | None = self._dialect.listing(product, limit)
+        following: WireCall | None = self._dialect.find(external_id, product)
         for _ in range(MAX_PAGES):
-            if following is None or len(seen) >= limit:
-                break
+            if following is None:
+                return None
             page = self._dialect.page(following, await self._ask(following))
-            seen += page.observations
+            found = page.observations
+            if ours := next((o for o in found if o.external_id == external_id), None):
+                return ours
+            if found and not following.listing:
+                if len(found) == 1 and not found[0].external_id:  # the id is not echoed, but it was the question
+                    return replace(found[0], external_id=external_id)
+                raise ProviderBroken("Kling answered a question for one task with others.")
             following = page.next
-        return seen[:limit]
+        raise ProviderBroken(f"Kling's list of tasks did not end after {MAX_PAGES} pages.")
 
     async def probe(self) -> ProbeResult:
         """Make one free call with the credentials.
@@ -215,8 +205,8 @@ class Client:
         return await _repeatable(self._wire.send(call, READ_SECONDS), self._query_seconds)
 
 
-def _ours(accepted: Observation, order: Order) -> Observation:
-    if accepted.external_id == order.external_id:
+def _ours(accepted: Observation | Prepared, order: Order) -> Observation | Prepared:
+    if isinstance(accepted, Prepared) or accepted.external_id == order.external_id:
         return accepted
     raise ProviderBroken("Kling answered a create with another task.")
 

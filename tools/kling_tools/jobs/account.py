@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from kling_tools.client.client import Client
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.sources import Sources
+from kling_tools.model.plan import Route
 from kling_tools.providers.registry import Connection
 
 
@@ -26,5 +28,16 @@ class Account:
     speed: float
     journal: Journal
     orders: Orders
+    sources: Sources
     sender: str = ""
     frozen: str = ""
+
+    @property
+    def route(self) -> Route:
+        """The way to the provider."""
+        return Route(self.connection.provider, self.connection.dialect.standards)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is known to cost nothing."""
+        return self.connection.simulated

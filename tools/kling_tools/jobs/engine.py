@@ -10,11 +10,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kling_tools.catalog.catalog import priced
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs import pace
@@ -82,6 +80,7 @@ class Engine:
         self._looked: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
         self._rests: dict[str, float] = {}
+        self._soon: set[str] = set()
         self._mine: set[str] = set()
         self._starting: set[str] = set()
         self._at_work: dict[str, asyncio.Task[Any]] = {}
@@ -127,19 +126,32 @@ class Engine:
         if account.frozen:
             return
         now = self._clock.now()
-        taken = Counter(t.plan.model for t in tasks if t.status in _IN_SLOT or t.id in self._at_work)
+        taken: Counter[str] = Counter()
+        for task in tasks:
+            if task.status in _IN_SLOT or task.id in self._at_work:
+                taken[task.plan.model] += task.plan.slots
         for task in tasks:
             if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
                 continue
             if task.id not in self._mine and 0 <= now - task.updated < FOREIGN_SECONDS:
                 continue
-            if taken[task.plan.model] < account.slots:
-                taken[task.plan.model] += 1
+            before = taken[task.plan.model]
+            taken[task.plan.model] += task.plan.slots  # also where it has to wait: nobody younger overtakes it
+            if not before or before + task.plan.slots <= account.slots:
                 self._mine.add(task.id)  # whoever takes an orphan keeps it
                 self._begin(task.id, submit(account, task))
 
     def _is_busy_with(self, task: Task) -> bool:
         return task.id in self._at_work or task.id in self._starting
+
+    async def look_soon(self, *, external_id: str, remote_id: str) -> None:
+        """Look at a task at the next beat, since somebody said that it moved; nothing else of that is believed."""
+        for account in self.accounts:
+            for task in await self._journal.active(account):
+                if task.id == external_id or (task.remote is not None and task.remote.id == remote_id):
+                    self._soon.add(task.id)
+                    if task.status in _DOUBTFUL:
+                        self._retry_at.pop(task.id, None)
 
     async def beat(self, account: Account) -> None:
         """Do everything that is due for an account, once."""
@@ -151,6 +163,7 @@ class Engine:
             if task.status is Status.QUEUED and account.frozen:
                 await self._journal.apply(task.id, Hindered(account.frozen), standing=task)
             elif task.status in _DOUBTFUL:
+                self._soon.discard(task.id)
                 self._again_in(task.id, FIRST_SILENCE)
                 self._begin(task.id, self._resolve(account, task))
             elif task.status is Status.FETCHING:
@@ -164,10 +177,12 @@ class Engine:
     async def _look(self, account: Account, running: Sequence[Task]) -> None:
         """Look at every running task in as few requests as the provider allows, once one of them is due."""
         now = self._clock.now()
-        if self._rests_still(account.name) or not any(self._due(t, account.speed) <= now for t in running):
+        due = any(t.id in self._soon or self._due(t, account.speed) <= now for t in running)
+        if self._rests_still(account.name) or not due:
             return
         for task in running:
             self._looked[task.id] = now
+            self._soon.discard(task.id)
         try:
             seen = await account.client.look([t.remote for t in running if t.remote])
         except KlingError as error:
@@ -183,7 +198,7 @@ class Engine:
         for task in running:
             observation = seen.get(task.remote.id) if task.remote else None
             if observation is not None:
-                await self._journal.apply(task.id, Seen(replace(observation, charge=priced(observation.charge))))
+                await self._journal.apply(task.id, Seen(observation))
             elif self._clock.now() - (task.accepted_at or 0) > UNSEEN_SECONDS:
                 # Absence is no end: what was accepted may run on. But nobody should wait for it unawares.
                 gone = "Kling does not show this task at present; it was accepted, and is asked about further."
@@ -234,6 +249,7 @@ class Engine:
             for times in (self._looked, self._retry_at, self._rests):
                 times.pop(task.id, None)
             self._mine.discard(task.id)
+            self._soon.discard(task.id)
         if task.status is Status.SUCCEEDED and task.accepted_at and task.ended_at:
             known = self.times.setdefault((task.account, task.plan.model), [])
             known.insert(0, task.ended_at - task.accepted_at)

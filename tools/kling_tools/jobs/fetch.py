@@ -1,16 +1,24 @@
-"""Bringing a finished result to our disk before its address dies; it is paid for, so this never gives up by itself."""
+"""Bringing a finished result to our disk before its address dies; it is paid for, so this never gives up by itself.
+
+A continuation is joined here to the video it continues; what was bought is kept beside the film in any case.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from dataclasses import replace
+from pathlib import Path
 
-from kling_tools.catalog.catalog import priced
+from kling_tools.files.ffmpeg import Encoder
+from kling_tools.files.joining import join
 from kling_tools.files.mp4 import read_facts
 from kling_tools.files.outputs import Outputs
+from kling_tools.files.pictures import Damaged, read_header, sniff
+from kling_tools.files.sounds import BrokenSound, read_sound
 from kling_tools.jobs.account import Account
-from kling_tools.model.errors import KlingError, LinkExpired
+from kling_tools.model.errors import BadMedia, EncoderMissing, KlingError, LinkExpired, MediaFailed, UnknownTask
+from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.tasks import Hindered, Output, Seen, Stored, Task
 
 log = logging.getLogger(__name__)
@@ -21,24 +29,81 @@ async def fetch(account: Account, outputs: Outputs, task: Task) -> Task:
     if not task.outputs:
         return await _renew(account, task)
     try:
-        kept = tuple([await _keep(account, outputs, task, number, o) for number, o in enumerate(task.outputs, 1)])
+        # A film comes first, and has the plain name.
+        first = 2 if task.plan.continues else 1
+        kept = tuple([await _keep(account, outputs, task, number, o) for number, o in enumerate(task.outputs, first)])
+        film, note = await _film(account, outputs, task, kept)
     except LinkExpired:
         return await _renew(account, task)
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()))
-    return await account.journal.apply(task.id, Stored(kept))
+    return await account.journal.apply(task.id, Stored((*film, *kept), note))
 
 
 async def _keep(account: Account, outputs: Outputs, task: Task, number: int, output: Output) -> Output:
-    if output.path:
+    if output.path or not output.url:
         return output
-    name = outputs.file_name(task, number, output.kind)
-    saved = await outputs.save(name, lambda offset, etag: account.client.download(output.url, offset=offset, etag=etag))
+    name = outputs.file_name(task, number, output.kind, url=output.url)
+    try:
+        saved = await outputs.save(
+            name, lambda offset, etag: account.client.download(output.url, offset=offset, etag=etag)
+        )
+    except (LinkExpired, MediaFailed):
+        if output.kind in {"voice", "element"}:  # a sample is not what was bought: that is its id
+            return output
+        raise
     kept = replace(output, path=str(saved.path), size=saved.size, sha256=saved.sha256)
-    if output.kind != "video":
+    try:
+        return await asyncio.to_thread(_measured, kept)
+    except (BrokenSound, Damaged):  # of a format that we cannot measure; it is whole, and it was paid for
         return kept
-    facts = await asyncio.to_thread(read_facts, saved.path)
-    return replace(kept, seconds=facts.seconds, width=facts.width, height=facts.height, has_audio=facts.has_audio)
+
+
+def _measured(output: Output) -> Output:
+    """Return the output with what its file says about itself."""
+    path = Path(output.path)
+    match output.kind:
+        case "video":
+            facts = read_facts(path)
+            return replace(
+                output, seconds=facts.seconds, width=facts.width, height=facts.height, has_audio=facts.has_audio
+            )
+        case "image" | "element":
+            data = path.read_bytes()
+            kind = sniff(data)
+            if kind not in {"jpeg", "png"}:
+                return output
+            width, height = read_header(data, kind).shown
+            return replace(output, width=width, height=height)
+        case "audio" | "voice":
+            return replace(output, seconds=round(read_sound(path).seconds, 3), has_audio=True)
+
+
+async def _film(
+    account: Account, outputs: Outputs, task: Task, kept: tuple[Output, ...]
+) -> tuple[tuple[Output, ...], str]:
+    """Return the source and its continuation as one video, or nothing and why not."""
+    if not task.plan.continues or not kept or not kept[0].path:
+        return (), ""
+    try:
+        source = await _source(account, task.plan.continues)
+        target = outputs.directory / outputs.file_name(task, 1, "video")
+        joined = await join(Encoder.find(account.orders.ffmpeg), source, Path(kept[0].path), target)
+    except (BadMedia, EncoderMissing, MediaFailed, UnknownTask) as error:
+        # Such a thing does not pass by itself, and the new part is worth having alone.
+        return (), f"The new part could not be joined to its source: {error.message}"
+    film = Output(kind="video", url="", path=str(target), size=target.stat().st_size)
+    return (await asyncio.to_thread(_measured, film),), " ".join(joined.notes)
+
+
+async def _source(account: Account, text: str) -> Path:
+    match parse_media(text):
+        case TaskRef() as ref:
+            return await account.orders.output_path(ref)
+        case FileRef(path):
+            return await asyncio.to_thread(path.resolve)
+        case _:
+            raise BadMedia("The video that is continued was not brought to this machine.")
 
 
 async def _renew(account: Account, task: Task) -> Task:
@@ -50,7 +115,7 @@ async def _renew(account: Account, task: Task) -> Task:
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(error.message))
     if seen and seen[0].status == "failed":  # it took its word back
-        return await account.journal.apply(task.id, Seen(replace(seen[0], charge=priced(seen[0].charge))))
+        return await account.journal.apply(task.id, Seen(seen[0]))
     known = {output.url for output in task.outputs}
     if not known and not (seen and seen[0].outputs):
         nothing = "Kling says that it is done and names no result yet."

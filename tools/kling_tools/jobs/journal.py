@@ -45,6 +45,17 @@ class Happening:
     detail: str
 
 
+@dataclass(frozen=True)
+class Spending:
+    """What one model took at one account on one local day, in US dollars; what is held counts."""
+
+    day: str
+    model: str
+    account: str
+    tasks: int
+    usd: Decimal
+
+
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """Which tasks of the journal; `before` is a position from an earlier page."""
@@ -108,7 +119,8 @@ class Journal:
                 return None
             place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
             taken = db.row("occupied_slots", **place)
-            if taken is not None and taken[0] >= slots:
+            # One that takes more places than there are may run alone: the provider will say whether it can.
+            if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
                 return None
             db.run("note_sender", id=task.id, sender=sender)
             return _write(db, task, Claimed(), now)
@@ -174,6 +186,20 @@ class Journal:
 
         return await self._store.read(work)
 
+    async def made(self, remote_id: str) -> list[Task]:
+        """Return the tasks whose result the provider calls by this id, newest first."""
+        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("made", remote_id=remote_id)])
+
+    async def spending(self, since: float, *, simulated: bool) -> list[Spending]:
+        """Return what was held or settled by local day, model and provider, newest day first."""
+        first = local_day(since).isoformat()
+
+        def work(db: Connection) -> list[Spending]:
+            rows = db.rows("spending", since=first, simulated=simulated)
+            return [Spending(day, model, account, n, from_micros(usd)) for day, model, account, n, usd in rows]
+
+        return await self._store.read(work)
+
     async def spent_today(self, *, simulated: bool) -> Decimal:
         """Return what is held or settled on this local day, in US dollars."""
         day = local_day(self.clock.now()).isoformat()
@@ -219,7 +245,7 @@ def _columns(task: Task) -> dict[str, object]:
         "created": task.created,
         "updated": task.updated,
         "fingerprint": task.fingerprint,
-        "words": f"{task.label}\n{task.plan.prompt}".casefold(),
+        "words": f"{task.label}\n{task.plan.words}".casefold(),
         "took": (task.ended_at or 0) - (task.accepted_at or 0) if done else None,
         "document": _adapter().dump_json(task).decode(),
     }

@@ -26,7 +26,7 @@ ORDER BY created, id;
 -- name: occupied_slots
 -- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
 -- than the task that asks, or a stream of new wishes would keep it waiting for ever.
-SELECT count(*) FROM tasks
+SELECT coalesce(sum(json_extract(document, '$.plan.slots')), 0) FROM tasks
 WHERE account = :account AND model = :model
   AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
        OR (status = 'queued' AND (created, id) < (:created, :id)));
@@ -75,3 +75,18 @@ INSERT INTO history (task_id, at, event, status, detail) VALUES (:task_id, :at, 
 
 -- name: history_of
 SELECT at, event, status, detail FROM history WHERE task_id = :task_id ORDER BY at, rowid;
+
+-- name: made
+-- Elements and voices are few, and this is asked only when one of them is named.
+SELECT document FROM tasks
+WHERE status = 'succeeded' AND model IN ('kling-element', 'kling-voice')
+  AND EXISTS (SELECT 1 FROM json_each(document, '$.outputs') WHERE json_extract(value, '$.remote_id') = :remote_id)
+ORDER BY created DESC LIMIT 1;
+
+-- name: spending
+SELECT ledger.day, tasks.model, tasks.account, count(*),
+       sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END)
+FROM ledger JOIN tasks ON tasks.id = ledger.task_id
+WHERE ledger.day >= :since AND ledger.simulated = :simulated AND state <> 'released'
+GROUP BY ledger.day, tasks.model, tasks.account
+ORDER BY ledger.day DESC, 5 DESC;

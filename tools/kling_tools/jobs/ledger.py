@@ -75,27 +75,26 @@ def _within(price: Price, amount: int, spent_today: int, budget: Budget) -> None
 def after(entry: Entry, task: Task) -> Entry:
     """Return the entry as the task's state demands it; the same one where nothing changes."""
     entry = replace(entry, simulated=entry.simulated or task.simulated)
-    if task.status is Status.CANCELLED:
-        return _release(entry)
-    if task.status is Status.FAILED:
-        return _after_failure(entry, task)
-    charged = _charged(task)
-    if charged is not None and entry.state != "released":
+    if task.status in {Status.FAILED, Status.CANCELLED}:
+        return _without_result(entry, task)
+    charged, done = _charged(task), task.status in {Status.FETCHING, Status.SUCCEEDED}
+    # A figure that is told on the way may still grow, and less than the hold would set money free too early.
+    if charged is not None and entry.state != "released" and (done or charged > entry.held):
         return replace(entry, state="settled", charged=charged)
-    if task.status in {Status.FETCHING, Status.SUCCEEDED} and entry.state == "held":
+    if done and entry.state == "held":
         # It is done and no figure came with it: the price was the promise.
         return replace(entry, state="settled", charged=entry.held)
     return entry
 
 
-def _after_failure(entry: Entry, task: Task) -> Entry:
-    charged = _charged(task)
+def _without_result(entry: Entry, task: Task) -> Entry:
+    charged = _charged(task) or 0
+    spent = task.failure.spent if task.failure else "no"
+    if spent == "unknown" and charged <= entry.held:
+        return entry  # what is known of earlier calls is not all that may have been taken
     if charged:
         return replace(entry, state="settled", charged=charged)
-    spent = task.failure.spent if task.failure else "unknown"
-    if spent == "no":
-        return _release(entry)
-    return replace(entry, state="settled", charged=entry.held) if spent == "yes" else entry
+    return _release(entry) if spent == "no" else replace(entry, state="settled", charged=entry.held)
 
 
 def _charged(task: Task) -> int | None:

@@ -1,6 +1,6 @@
-"""From a plan to an order: its pictures read and checked, at the moment of deciding and again at the moment of sending.
+"""From a plan to an order: its media read and checked, at the moment of deciding and again at the moment of sending.
 
-The journal keeps where a picture is, not the picture: another process that sends the task reads it anew.
+The journal keeps where a medium is, not the medium: another process that sends the task reads it anew.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from kling_tools.files.ffmpeg import Encoder
@@ -17,9 +17,13 @@ from kling_tools.files.pictures import read_header, sniff
 from kling_tools.files.preview import last_frame
 from kling_tools.jobs.journal import Journal
 from kling_tools.model.errors import BadMedia, UnknownTask, quoted
-from kling_tools.model.media import FileRef, ImageLimits, Picture, TaskRef, UrlRef, parse_media
-from kling_tools.model.plan import Order, Plan
-from kling_tools.model.tasks import Task
+from kling_tools.model.inputs import SoundLimits
+from kling_tools.model.media import FileRef, ImageLimits, Medium, TaskRef, UrlRef, parse_media
+from kling_tools.model.plan import Input, Order, Plan
+from kling_tools.model.tasks import Output, Task
+
+#: An address is not given away when it may die before it is fetched.
+FRESH_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,14 @@ class Orders:
     inputs: Inputs
     ffmpeg: str = ""
 
-    async def prepare(self, plan: Plan, task_id: str) -> Order:
+    async def prepare(self, plan: Plan, task_id: str, account: str) -> Order:
         """Return the order for a plan.
 
         Raises:
             BadMedia, UnknownTask, EncoderMissing, MediaFailed: nothing was sent.
         """
-        return Order(
-            plan=plan,
-            external_id=task_id,
-            image=await self._picture(plan.image, plan.image_limits, "image"),
-            last_image=await self._picture(plan.last_image, plan.image_limits, "last_image"),
-        )
+        media = [await self._medium(given, plan, account) for given in plan.inputs]
+        return Order(plan=plan, external_id=task_id, media=tuple(media))
 
     async def resume(self, task: Task) -> Order:
         """Return the order of a task decided earlier, perhaps by a process with other input roots.
@@ -49,39 +49,104 @@ class Orders:
         Which files may be read was settled when it was decided; that they are still the same is checked here.
 
         Raises:
-            BadMedia: a picture is gone or was changed since the price was agreed on.
+            BadMedia: a medium is gone or was changed since the price was agreed on.
         """
-        named = [parse_media(text) for text in (task.plan.image, task.plan.last_image) if text]
-        admitted = tuple(ref.path.parent for ref in named if isinstance(ref, FileRef))
-        order = await replace(self, inputs=Inputs(admitted)).prepare(task.plan, task.id)
-        if fingerprint(task.account, order) != task.fingerprint:
-            raise BadMedia("A picture was changed after the task was decided.", advice="Create it again.")
-        return order
+        admitted = await asyncio.to_thread(_folders, task.plan)
+        order = await replace(self, inputs=Inputs(admitted)).prepare(task.plan, task.id, task.account)
+        # Empty: it was decided by a version that reckoned otherwise.
+        if task.fingerprint and fingerprint(task.account, order) != task.fingerprint:
+            raise BadMedia("A file was changed after the task was decided.", advice="Create it again.")
+        return replace(order, prepared=task.prepared)
 
-    async def _picture(self, text: str | None, limits: ImageLimits, name: str) -> Picture | None:
-        if text is None:
-            return None
-        match parse_media(text):
+    async def _medium(self, given: Input, plan: Plan, account: str) -> Medium:
+        match parse_media(given.text):
             case FileRef(path):
-                return await self.inputs.picture(path, limits, name=name)
+                return await self._of_file(path, given, continued=plan.continues == given.text)
             case UrlRef(url):
-                return Picture(url=url)
+                return Medium(kind=given.kind, url=url, seconds=given.seconds)
             case TaskRef() as ref:
-                return await self._of_task(ref)
+                return await self._of_task(ref, given, account)
 
-    async def _of_task(self, ref: TaskRef) -> Picture:
-        data = await last_frame(Encoder.find(self.ffmpeg), await self.output_path(ref))
+    async def _of_file(self, path: Path, given: Input, *, continued: bool) -> Medium:
+        match given.limits:
+            case ImageLimits() if continued:
+                real = await self.inputs.video(path)
+                # Two ffmpegs may encode one frame differently; what was asked for is this video.
+                return replace(await self._last_frame(real), sha256=await asyncio.to_thread(_digest, real))
+            case ImageLimits() as limits:
+                return await self.inputs.picture(path, limits, name=given.name)
+            case SoundLimits() as limits:
+                return await self.inputs.sound(path, limits, name=given.name)
+            case _:
+                raise BadMedia(
+                    f"Kling takes {given.name} by address only, and has no upload for a file.",
+                    advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
+                )
+
+    async def _of_task(self, ref: TaskRef, given: Input, account: str) -> Medium:
+        task, output = await self.output(ref)
+        # For the same reason: what was asked for is this task's result.
+        mark = f"{ref.task_id}#{ref.output}"
+        if given.kind == "image" and output.kind == "image":
+            path = await self._path(task, output)
+            limits = given.limits if isinstance(given.limits, ImageLimits) else None
+            assert limits is not None
+            return replace(await Inputs((path.parent,)).picture(path, limits, name=given.name), sha256=mark)
+        if given.kind == "image" and output.kind == "video":
+            return replace(await self._last_frame(await self._path(task, output)), sha256=mark)
+        if output.kind != given.kind:
+            made = f"{given.name} has to be {_A[given.kind]}; task {task.id} made {_A[output.kind]}."
+            raise BadMedia(made, advice="Pass another task, a file or an address.")
+        own = task.account == account and (output.kind == "video" or task.plan.spec.kind == "speech")
+        remote_id = output.remote_id if own else ""
+        known = bool(remote_id) and not self._dead(output)
+        if output.kind == "audio" and not known and isinstance(given.limits, SoundLimits):
+            path = await self._path(task, output)
+            return replace(await Inputs((path.parent,)).sound(path, given.limits, name=given.name), sha256=mark)
+        self._alive(task, output)
+        return Medium(
+            kind=given.kind,
+            url=output.url,
+            remote_id=remote_id,
+            width=output.width or 0,
+            height=output.height or 0,
+            seconds=output.seconds or given.seconds,
+            sha256=mark,
+        )
+
+    def _alive(self, task: Task, output: Output) -> None:
+        if self._dead(output):
+            why = "is no longer kept by Kling" if output.url else "was joined on this machine"
+            raise BadMedia(
+                f"The result of task {task.id} {why}, and Kling takes no files here.",
+                advice="Put the file where Kling's servers can reach it, and pass its https address.",
+            )
+
+    def _dead(self, output: Output) -> bool:
+        soon = self.journal.now() + FRESH_SECONDS
+        return not output.url or (output.url_expires is not None and output.url_expires < soon)
+
+    async def _last_frame(self, path: Path) -> Medium:
+        data = await last_frame(Encoder.find(self.ffmpeg), path)
         kind = sniff(data)
         width, height = read_header(data, kind).shown
-        # Two ffmpegs may encode one frame differently; what was asked for is this task's last frame.
-        mark = f"{ref.task_id}#{ref.output}"
-        return Picture(data=data, width=width, height=height, mime=f"image/{kind}", sha256=mark)
+        return Medium(
+            data=data, width=width, height=height, mime=f"image/{kind}", sha256=hashlib.sha256(data).hexdigest()
+        )
 
     async def output_path(self, ref: TaskRef) -> Path:
         """Return where a finished task's file is.
 
         Raises:
             UnknownTask, BadMedia: there is no such file yet.
+        """
+        return await self._path(*await self.output(ref))
+
+    async def output(self, ref: TaskRef) -> tuple[Task, Output]:
+        """Return a finished task's n-th result that is on disk.
+
+        Raises:
+            UnknownTask, BadMedia: there is no such result yet.
         """
         task = (await self.journal.get([ref.task_id])).get(ref.task_id)
         if task is None:
@@ -92,31 +157,44 @@ class Orders:
                 f"Task {task.id} has no file {ref.output}; its status is {task.status.shown}.",
                 advice=f"check_status task_id={task.id} tells when it is done.",
             )
-        path = Path(kept[ref.output - 1].path)
+        return task, kept[ref.output - 1]
+
+    async def _path(self, task: Task, output: Output) -> Path:
+        path = Path(output.path)
         if not await asyncio.to_thread(path.is_file):
             gone = f"The file of task {task.id} is no longer at {path}."
             raise BadMedia(gone, advice="Pass the path it was moved to.")
         return path
 
 
+def _folders(plan: Plan) -> tuple[Path, ...]:
+    """Return where a plan's files lie, also those that a link leads to."""
+    named = [parse_media(given.text) for given in plan.inputs]
+    paths = [ref.path for ref in named if isinstance(ref, FileRef)]
+    return tuple(folder for path in paths for folder in (path.parent, path.resolve().parent))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_A = {"image": "a picture", "video": "a video", "audio": "a sound", "voice": "a voice", "element": "an element"}
+
+
 def fingerprint(account: str, order: Order) -> str:
-    """Return what two calls share when they ask for the same thing, to the byte of every picture."""
+    """Return what two calls share when they ask for the same thing, to the byte of every medium."""
     plan = order.plan
     asked = {
         "account": account,
         "tool": plan.tool,
-        "effect": plan.effect,
         "model": plan.model,
-        "prompt": plan.prompt,
-        "seconds": plan.seconds,
-        "resolution": plan.resolution,
-        "aspect_ratio": plan.aspect_ratio,
-        "audio": plan.audio,
-        "image": _mark(order.image),
-        "last_image": _mark(order.last_image),
+        "spec": asdict(plan.spec),
+        "continues": bool(plan.continues),
+        "media": [(i.role, _mark(m)) for i, m in zip(plan.inputs, order.media, strict=True)],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def _mark(picture: Picture | None) -> str:
-    return "" if picture is None else picture.sha256 or picture.url
+def _mark(medium: Medium) -> str:
+    return medium.sha256 or medium.url or medium.remote_id

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from kling_tools.catalog.catalog import priced
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
+    AnswerLost,
     Busy,
     KlingError,
     ProviderBroken,
@@ -22,9 +22,19 @@ from kling_tools.model.errors import (
     Unreachable,
     Unsure,
 )
-from kling_tools.model.plan import Order
+from kling_tools.model.plan import Order, Prepared, can_be_asked_about
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Doubted, Event, Failure, Hindered, Observation, PutBack, Rejected, Seen, Task
+from kling_tools.model.tasks import (
+    Advanced,
+    Doubted,
+    Event,
+    Failure,
+    Hindered,
+    PutBack,
+    Rejected,
+    Seen,
+    Task,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +50,20 @@ WRITE_AGAIN_SECONDS = 5.0
 
 
 async def submit(account: Account, task: Task, order: Order | None = None) -> tuple[Task, KlingError | None]:
-    """Send a queued task if it is ours to send; returns the task as it now is, and the refusal if there was one."""
+    """Send a queued task if it is ours to send; returns the task as it now is, and the refusal if there was one.
+
+    A task of several calls makes one after the other, each claimed and written down like the only one of another.
+    """
+    while True:
+        current, refusal = await _once(account, task, order)
+        if refusal is not None and current.failure is not None:
+            refusal.spent = current.failure.spent  # the last call was free, an earlier one was not
+        if refusal is not None or len(current.prepared) <= len(task.prepared):
+            return current, refusal
+        task, order = current, None if order is None else replace(order, prepared=current.prepared)
+
+
+async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task, KlingError | None]:
     try:
         if account.journal.now() - task.created > LONGEST_WAIT_SECONDS:
             raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
@@ -58,6 +81,8 @@ async def submit(account: Account, task: Task, order: Order | None = None) -> tu
         return await _left_waiting(account, task), None
     if account.journal.clock.monotonic() - started > STALE_SECONDS:
         return claimed, None
+    if claimed.prepared != order.prepared:  # another process has gone on with it since
+        order = replace(order, prepared=claimed.prepared)
     event, refusal = await _send(account, claimed, order)
     return await _written(account, claimed, event), refusal
 
@@ -69,13 +94,15 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
     """
     # Judged before the look-up: a request that is accepted while we ask must not be taken for lost.
     lost = vigil.over(task)
+    if not can_be_asked_about(task.plan, task.prepared):
+        return await _given_up(account, task, lost)
     try:
         found = await account.client.find(task.id, account.client.product(task.plan))
     except KlingError as error:
         await account.journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()), standing=task)
         return False
     if found is not None:
-        await account.journal.apply(task.id, _told(found))
+        await account.journal.apply(task.id, Seen(found))
     elif lost and await account.journal.sender(task.id) not in ("", account.sender):
         other = "It was sent with another key, and the present one does not show it; with that key it can be found."
         await account.journal.apply(task.id, Hindered(other), standing=task)
@@ -83,6 +110,18 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
     elif lost:
         again = PutBack("The first attempt never arrived; it is sent again.", 0.0)
         await account.journal.apply(task.id, again, standing=task)
+    return True
+
+
+async def _given_up(account: Account, task: Task, lost: bool) -> bool:
+    """End a task whose doubtful call has no name of ours, so that nobody can tell if it arrived.
+
+    It is never sent again by itself; while its sender may still be at work, nothing is concluded.
+    """
+    if task.status is Status.UNSURE or lost:
+        at_stake = task.plan.price.words()
+        error = AnswerLost(f"The answer to a call that cannot be looked up was lost (at most {at_stake} is at stake).")
+        await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
     return True
 
 
@@ -96,7 +135,8 @@ async def _left_waiting(account: Account, task: Task) -> Task:
 
 async def _send(account: Account, task: Task, order: Order) -> tuple[Event, KlingError | None]:
     try:
-        return _told(await account.client.submit(order)), None
+        outcome = await account.client.submit(order)
+        return Advanced(outcome) if isinstance(outcome, Prepared) else Seen(outcome), None
     except Unreachable as error:
         if account.journal.now() - task.created > PATIENCE_SECONDS:
             return Rejected(Failure.of(error)), error
@@ -122,11 +162,6 @@ async def _written(account: Account, claimed: Task, event: Event) -> Task:
         except StorageUnavailable as error:
             log.error("task %s: its outcome cannot be written down yet: %s", claimed.id, error)
             await account.journal.clock.sleep(WRITE_AGAIN_SECONDS)
-
-
-def _told(found: Observation) -> Seen:
-    # A task that is adopted late may be at its end, and its charge is in units.
-    return Seen(replace(found, charge=priced(found.charge)))
 
 
 def _backoff(task: Task) -> float:
