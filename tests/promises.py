@@ -33,10 +33,12 @@ PROMISES = (
     Promise(
         id="nothing-twice",
         number=2,
-        words="One wish buys one video: crashes, repeated calls, broken wires and several processes add none.",
+        words="One wish buys one result: crashes, repeated calls, broken wires and several processes add none.",
         limits=(
             "Rests on the provider refusing a known external id (seen once, for text to video), or on its accepting "
-            "nothing later than 120 s after the wire broke. A picture given by address is known by its address."
+            "nothing later than 120 s after the wire broke. Speech, faces and cut-outs are answered at once and carry "
+            "no id of ours: where such an answer is lost nothing is sent again, and what it cost stays unknown. "
+            "A medium given by address is known by its address."
         ),
     ),
     Promise(
@@ -52,7 +54,10 @@ PROMISES = (
         id="nothing-impossible",
         number=4,
         words="What the rules show to be refused or silently changed is refused here first, with what would work.",
-        limits="Pictures given by address are not opened, so their size and shape are checked by the provider only.",
+        limits=(
+            "Media given by address are judged by their first bytes, and where the provider is on this machine not at "
+            "all. Effect scenes and voices that the catalogue does not know are let through."
+        ),
     ),
     Promise(
         id="result-kept",

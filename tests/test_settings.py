@@ -15,7 +15,7 @@ from tests.promises import keeps
 from kling_tools import settings as room
 from kling_tools.clock import SystemClock
 from kling_tools.connect import open_accounts
-from kling_tools.model.errors import BadSettings
+from kling_tools.model.errors import BadSettings, InvalidArguments
 from kling_tools.settings import DEFAULT_TOOLSETS, TOOLSETS, VARIABLES, Settings
 
 HOME = {"KLING_DATA_DIR": "/data", "KLING_OUTPUT_DIR": "/videos"}
@@ -48,7 +48,8 @@ def test_every_variable_that_is_read_is_documented_and_every_documented_one_is_r
     }
     assert read_names == {v.name for v in VARIABLES}
     assert all(v.meaning for v in VARIABLES)
-    assert {v.name for v in VARIABLES if v.secret} == {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY"}
+    secret = {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_WEBHOOK_SECRET"}
+    assert {v.name for v in VARIABLES if v.secret} == secret
 
 
 WRONG = {
@@ -109,7 +110,8 @@ def test_a_budget_is_read_to_the_cent(value: str, dollars: str) -> None:
 def test_input_roots_that_cannot_be_read_admit_nothing_rather_than_the_default(value: str) -> None:
     settings = read(KLING_INPUT_ROOTS=value)
     assert settings.input_roots == ()
-    assert open_accounts(settings, SystemClock()).orders.inputs.roots == ()
+    # What was brought from public addresses is ours.
+    assert open_accounts(settings, SystemClock()).orders.inputs.roots == (Path("/data/brought"),)
 
 
 def test_input_roots_are_several_whole_paths() -> None:
@@ -149,7 +151,7 @@ def test_half_of_the_credentials_is_told_and_not_made_into_a_rehearsal(variables
     opened = open_accounts(settings, SystemClock())
     assert opened.accounts == ()
     with pytest.raises(BadSettings, match=lacking):
-        opened.complain()
+        opened.account()
 
 
 @pytest.mark.parametrize(
@@ -170,8 +172,42 @@ def test_half_of_the_credentials_is_told_and_not_made_into_a_rehearsal(variables
 )
 def test_credentials_decide_which_account_is_opened(variables: dict[str, str], account: str, standard: str) -> None:
     opened = open_accounts(read(**variables), SystemClock())
-    assert {name: route.standard for name, route in opened.routes.items()} == {account: standard}
-    assert opened.simulated(account) is (account == "sandbox")
+    (only,) = opened.accounts
+    assert only is opened.account() is opened.named(account)
+    assert (only.name, only.route.standards[0]) == (account, standard)
+    assert only.route.standards == (("legacy",) if standard == "legacy" else ("standard", "legacy"))
+    assert only.simulated is (account == "sandbox")
+
+
+def test_a_provider_that_is_not_configured_is_named_with_the_one_that_is() -> None:
+    opened = open_accounts(read(KLING_API_KEY="k"), SystemClock())
+    assert opened.account("kling") is opened.account("auto")
+    assert opened.named("sandbox") is None
+    with pytest.raises(InvalidArguments, match='"sandbox" is not configured; there is kling'):
+        opened.account("sandbox")
+
+
+@keeps("no-leak")
+def test_the_webhook_secrets_are_several_and_hidden() -> None:
+    settings = read(KLING_WEBHOOK_SECRET="whsec_b25l, whsec_dHdv")
+    assert settings.webhook_secrets == ("whsec_b25l", "whsec_dHdv")
+    assert set(settings.webhook_secrets) <= set(settings.secrets)
+    assert "whsec_" not in repr(settings)
+
+
+def test_toolsets_are_named_in_any_case_and_all_means_every_one() -> None:
+    assert read(KLING_TOOLSETS=" Library , JOBS ").toolsets == ("library", "jobs")
+    assert read(KLING_TOOLSETS="video,ALL").toolsets == TOOLSETS
+    assert set(DEFAULT_TOOLSETS) == set(TOOLSETS) - {"library"}
+
+
+def test_a_bad_catalogue_never_keeps_the_house_from_opening(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("[[model")
+    for place in (tmp_path / "own.toml", tmp_path / "nothing.toml", tmp_path):
+        opened = open_accounts(read(KLING_CATALOG=str(place)), SystemClock())
+        assert opened.accounts
+        with pytest.raises(BadSettings, match="KLING_CATALOG"):
+            _ = opened.catalog
 
 
 @keeps("no-leak")

@@ -22,22 +22,23 @@ NAME = "kling-mcp"
 
 #: Hosts cut at 2 KB, and some show a model nothing but this before it chooses tools.
 INSTRUCTIONS = """\
-Kling makes short videos from words or pictures. A video takes minutes, so making one is four steps:
-1. estimate_cost with the arguments for create_video: the price and whether they are possible. Free, sends nothing.
-2. create_video with the same arguments: answers at once with a task id. This is the only step that costs money.
-3. check_status with the task id and wait_seconds=45, again until it says succeeded or failed. Free.
+Kling makes short videos, pictures and sound. Everything that is bought takes the same four steps:
+1. estimate_cost with the tool's name and arguments: the price and whether they are possible. Free, sends nothing.
+2. The tool itself (create_video, edit_video, lip_sync, create_image, ...) with the same arguments: answers at once \
+with a task id. This is the only step that costs money.
+3. check_status with the task id and wait_seconds=45, again until it says succeeded or failed. Free; it takes minutes.
 4. view_video with the task id to see what was made; then give the person the file's path. Free.
 
-Money: above a limit of the person's, create_video refuses until they have agreed; tell them the price, ask, and then \
-pass confirm_cost=true. Budgets per call and day are hard. The same arguments within 10 minutes return the first task \
-instead of buying again; again=true buys once more. After an error that leaves the spending open, use list_tasks or \
-check_status; do not create again.
-Tasks outlive this chat and this program: list_tasks finds them. Finished files are on the person's disk, and every \
-answer names the path.
+Money: above a limit of the person's, a tool refuses until they have agreed; tell them the price, ask, and then pass \
+confirm_cost=true. Budgets are hard. The same arguments within 10 minutes return the first task instead of buying \
+again; again=true buys once more. After an error that leaves the spending open, use list_tasks or check_status; do not \
+create again. Every tool that spends takes model, label, confirm_cost, again and wait_seconds as create_video does.
+Tasks outlive this chat and this program: list_tasks finds them. Finished files are on the person's disk.
 Without an API key the server works on a built-in imitation: what is marked SIMULATED is not a Kling result and costs \
 nothing. Say so to the person.
-Pictures are named by a path, an https URL or a task id. list_models says what each model can do; model=auto chooses. \
-The resource kling://guide tells how to write prompts.
+Media are named by a path, an https URL or a task id (its result; k...#2 the second). In prompts, references are @1, \
+@2 in the order given. list_models says what each model can do; model=auto chooses. The resource kling://guide tells \
+how to write prompts.
 """
 
 

@@ -102,7 +102,8 @@ def tools_of(operations: Iterable[Operation[Any]]) -> dict[str, Tool]:
 def _tool(operation: Operation[Any], answer: Schema) -> Tool:
     reads = operation.effect == "reads"
     # A read that can wait looks at Kling; every other one looks at this machine.
-    asks_kling = not reads or "wait_seconds" in operation.request.model_fields
+    waits = "wait_seconds" in operation.request.model_fields
+    asks_kling = not reads or waits or operation.asks_provider
     return Tool(
         name=operation.name,
         title=operation.title,
@@ -112,7 +113,7 @@ def _tool(operation: Operation[Any], answer: Schema) -> Tool:
         annotations=ToolAnnotations(
             title=operation.title,
             read_only_hint=reads,
-            destructive_hint=False,
+            destructive_hint=operation.destroys,
             idempotent_hint=reads,
             open_world_hint=asks_kling,
         ),

@@ -7,12 +7,13 @@ strangers', so both come quoted and bounded. What a text leaves out is in the st
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import singledispatch
 from json import dumps
 from mimetypes import guess_type
 from pathlib import PurePath
+from typing import Any
 
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel
@@ -20,13 +21,20 @@ from pydantic import BaseModel
 from kling_tools.model.errors import SPENT_SENTENCES, KlingError, quoted
 from kling_tools.model.money import dollars
 from kling_tools.operations.answers import (
+    AccountFacts,
+    AssetFacts,
     CostFacts,
+    DeductionFacts,
+    DeletedFacts,
     EstimateFacts,
+    LibraryFacts,
     LookFacts,
     ModelFacts,
     ModelsFacts,
     OutputFacts,
+    PackFacts,
     QuoteFacts,
+    SpendingFacts,
     TaskFacts,
     TasksFacts,
 )
@@ -34,6 +42,7 @@ from kling_tools.operations.operation import Answer
 
 #: More links than this would cost a model more than they tell it.
 MOST_LINKS = 5
+MOST_LINES = 20
 PROMPT_SHOWN = 80
 RUNNING = frozenset({"queued", "submitted", "processing", "unsure"})
 
@@ -77,7 +86,9 @@ def links(facts: BaseModel) -> list[ResourceLink]:
 @tell.register
 def _task(facts: TaskFacts) -> str:
     lines = [f"Task {facts.task_id}: {_standing(facts)}. {facts.model} on {facts.provider}, {_bill(facts.cost)}."]
-    lines += [_output(output) for output in facts.outputs]
+    several = len(facts.outputs) > 1
+    told = [_output(output, f" {n}" if several else "") for n, output in enumerate(facts.outputs, 1)]
+    lines += dict.fromkeys(told)  # what is still to come is told once
     if facts.error:
         lines.append(f"[{facts.error.code}] {facts.error.message} {SPENT_SENTENCES[facts.error.spent]}")
     lines += [f"Note: {note}" for note in facts.notes]
@@ -132,11 +143,83 @@ def _estimate(facts: EstimateFacts) -> str:
 @tell.register
 def _models(facts: ModelsFacts) -> str:
     lines = [_model(model) for model in facts.models]
+    lines += [f"Scenes of {taken}: {', '.join(names)}." for taken, names in facts.scenes.items() if names]
+    lines += [f"Voices, {language}: {', '.join(names)}." for language, names in facts.voices.items() if names]
+    if facts.off:
+        lines.append(f"Known and switched off: {', '.join(facts.off)}; list_models model=... tells more.")
     return "\n".join([*lines, f"auto takes {facts.auto} where it can. As of {facts.checked}, {facts.source}."])
 
 
 @tell.register
+def _library(facts: LibraryFacts) -> str:
+    whose = "Kling's own" if facts.preset else "your"
+    mark = " SIMULATED." if facts.simulated else ""
+    lines = [f"{whose.capitalize()} {facts.kind} at {facts.provider}:{mark}", *(_asset(a) for a in facts.assets)]
+    if facts.assets:
+        lines.append(_USE[facts.kind])
+    else:
+        lines = [f"There are no {facts.kind} here: {whose} {facts.kind} at {facts.provider}.{mark}"]
+    if facts.next_page:
+        lines.append(f"More: the same call with page={facts.next_page}.")
+    return "\n".join(lines)
+
+
+#: How an id is written where it is used.
+_USE = {
+    "voices": 'Use in create_video: voices=["ID"], spoken by @voice1 in the prompt.',
+    "elements": 'Use in create_video: references=["element:ID"], named @1 in the prompt.',
+}
+
+
+def _asset(asset: AssetFacts) -> str:
+    about = f": {quoted(asset.description, PROMPT_SHOWN)}" if asset.description else ""
+    standing = "" if asset.status == "ready" else f" ({asset.status})"
+    return f"{asset.id or '-'} {quoted(asset.name, 40)}{standing}{about}"
+
+
+@tell.register
+def _deleted(facts: DeletedFacts) -> str:
+    mark = " (SIMULATED)" if facts.simulated else ""
+    return f"The {facts.kind} {quoted(facts.id, 100)} is deleted at {facts.provider}{mark}. Nothing was spent."
+
+
+@tell.register
+def _account(facts: AccountFacts) -> str:
+    left, day = (dollars(Decimal(usd)) for usd in (facts.budget_left_usd, facts.budget_day_usd))
+    mark = ", SIMULATED" if facts.simulated else ""
+    lines = [f"{facts.provider}{mark}: {left} of today's budget of {day} is left here."]
+    lines += [_pack(pack) for pack in facts.packs]
+    if facts.packs:
+        lines.append(facts.packs_lag)
+    lines += [_spending(one) for one in facts.spending[:MOST_LINES]]
+    lines += [_deduction(d) for d in (facts.deductions or ())[:MOST_LINES]]
+    if facts.trouble:
+        lines.append(f"Kling's part is missing: {facts.trouble}")
+    return "\n".join(lines)
+
+
+def _pack(pack: PackFacts) -> str:
+    until = f", until {pack.valid_until[:10]}" if pack.valid_until else ""
+    return f"Pack {quoted(pack.name, 60)}: {pack.units_left} of {pack.units_total} units left, {pack.status}{until}"
+
+
+def _spending(spent: SpendingFacts) -> str:
+    tasks = "1 task" if spent.tasks == 1 else f"{spent.tasks} tasks"
+    return f"{spent.day} {spent.model}: {dollars(Decimal(spent.usd))}, {tasks}"
+
+
+def _deduction(deduction: DeductionFacts) -> str:
+    took = f"{deduction.units} units" if deduction.units else f"{deduction.amount} {deduction.currency}"
+    what = quoted(f"{deduction.product} {deduction.model}", 60)
+    return f"Deducted {deduction.at[:16].replace('T', ' ')}: {took} for {what}"
+
+
+@tell.register
 def _look(facts: LookFacts) -> str:
+    if facts.shows == "pictures":
+        mark = " SIMULATED, not a Kling result." if facts.simulated else ""
+        which = f"All {facts.pictures} pictures" if facts.pictures > 1 else "The picture"
+        return f"{which}, scaled down.{mark}\nFile: {facts.path}"
     times = ", ".join(f"{t:g}" for t in facts.times)
     sheet = f"Contact sheet, row by row, of the frames at {times} s (at_seconds shows one larger)"
     shown = sheet if facts.shows == "sheet" else f"Frame at {times} s"
@@ -187,10 +270,14 @@ def _line(task: TaskFacts) -> str:
     return head
 
 
-def _output(output: OutputFacts) -> str:
+def _output(output: OutputFacts, number: str) -> str:
+    """Return where a result is; a numbered one is named k...#2 elsewhere."""
     if output.path:
-        return f"File: {output.path}"
-    return f"The {output.kind} is finished at Kling and is being fetched to this disk."
+        named = f" ({output.kind} id {output.id})" if output.kind in {"voice", "element"} and output.id else ""
+        return f"File{number}: {output.path}{named}"
+    if output.kind in {"voice", "element"}:
+        return f"The {output.kind} has the id {output.id}."
+    return f"Finished at Kling and being fetched to this disk: {output.kind}."
 
 
 def _file(uri: str, path: str, facts: TaskFacts | LookFacts) -> ResourceLink:
@@ -205,22 +292,51 @@ def _quote(quote: QuoteFacts) -> str:
     if quote.cost is None:
         return f"{quote.provider}{mark}: not possible. {quote.refused}"
     notes = "".join(f" {note}" for note in quote.notes)
-    return f"{quote.provider}{mark}: {quote.model} for {money(quote.cost)}.{notes}"
+    price = f"for {money(quote.cost)}" if quote.cost.usd is not None else "at a price that is not known"
+    return f"{quote.provider}{mark}: {quote.model} {price}.{notes}"
 
 
 def _model(model: ModelFacts) -> str:
-    ways = " and ".join(way for way, able in (("text", model.text_to_video), ("image", model.image_to_video)) if able)
-    parts: Iterable[str] = (
-        f"from {ways}",
-        f"{model.seconds} s",
+    parts = (
+        "SWITCHED OFF (KLING_CATALOG switches it on)" if model.off else "",
+        f"{model.seconds} s" if model.seconds else "",
         "/".join(model.resolutions),
-        f"last_image at {'/'.join(model.last_image)}" if model.last_image else "no last_image",
-        "no sound" if model.audio == "none" else f"sound {model.audio}",
-        ", ".join(f"{dollars(Decimal(usd))}/s {what}" for what, usd in model.usd_per_second.items()),
+        _SOUND.get(model.audio, f"sound {model.audio}"),
+        f"last_image at {'/'.join(model.last_image)}" if model.last_image else "",
+        f"takes {model.references}" if model.references else "",
+        *(_prices(model.prices) or ["price not known"]),
         f"needs {model.needs}" if model.needs else "",
     )
-    return f"{model.model}: {model.good_for}; {'; '.join(part for part in parts if part)}."
+    head = f"{model.model} ({', '.join(model.tools)}): {model.good_for}"
+    lines = ["; ".join(part for part in (head, *parts) if part) + "."]
+    lines += [f"- {product}: {_listed(what)}" for product, what in model.details.items()]
+    return "\n".join([*lines, *([f"As of {model.checked}, {model.source}."] if model.checked else [])])
+
+
+#: Words for what is no condition.
+_SOUND = {"": "", "none": "no sound"}
+
+
+def _prices(prices: Mapping[str, str]) -> list[str]:
+    """Return `per second: $0.084 silent 720p, $0.112 silent 1080p`, one for each way of counting."""
+    by_unit: dict[str, list[str]] = {}
+    for way, price in prices.items():
+        amount, _, unit = price.partition(" per ")
+        by_unit.setdefault(unit, []).append(f"{amount} {way.removeprefix('use').strip()}".strip())
+    return [f"per {unit}: {', '.join(told)}" for unit, told in by_unit.items()]
+
+
+def _listed(what: Any) -> str:
+    """Return data as one line of words."""
+    if isinstance(what, Mapping):
+        parts = [
+            f"{name} ({_listed(v)})" if isinstance(v, Mapping) else f"{name} {_listed(v)}" for name, v in what.items()
+        ]
+        return ", ".join(parts)
+    if isinstance(what, bool):
+        return "yes" if what else "no"
+    return "/".join(map(_listed, what)) if isinstance(what, list) else str(what)
 
 
 def _instead(facts: BaseModel) -> str:
-    return f" Open {facts.path} to see the video." if isinstance(facts, LookFacts) else ""
+    return f" Open {facts.path} to see it." if isinstance(facts, LookFacts) else ""

@@ -16,7 +16,7 @@ from mcp.types import Resource, ResourceTemplate
 
 from kling_tools.model.errors import quoted
 from kling_tools.model.money import dollars
-from kling_tools.model.requests import ListTasks
+from kling_tools.model.requests import ListModels, ListTasks
 from kling_tools.operations.answers import TasksFacts, show
 from kling_tools.settings import Settings
 
@@ -100,11 +100,11 @@ async def _tasks(studio: OpenedStudio) -> str:
     return TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
 
 
-async def _models(_: OpenedStudio) -> str:
-    from kling_tools.catalog import catalog
+async def _models(studio: OpenedStudio) -> str:
     from kling_tools.operations.capabilities import capability_map
 
-    return capability_map(catalog.models()).model_dump_json(indent=1)
+    catalog = await (await studio()).catalog()
+    return capability_map(catalog, ListModels.model_validate({})).model_dump_json(indent=1)
 
 
 def _here(settings: Settings) -> str:

@@ -1,8 +1,9 @@
 """Pydantic's JSON Schemas as hosts and models can use them.
 
 Every token of an input schema is paid in every conversation, and several hosts drop a tool whose schema has a union or
-a reference in it. So inputs come out flat and closed; outputs, which models do not read, keep their definitions and
-lose only the noise. Beside the bridge, because pydantic's habits are no part of the protocol.
+a reference in it. So inputs come out flat and closed; outputs, which models do not read, keep their definitions, lose
+the noise, and say what may be null without a union, over which several hosts stumble as well. Beside the bridge,
+because pydantic's habits are no part of the protocol.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from kling_tools.model.requests import SpendingRequest
+
 Schema = dict[str, Any]
 
+#: What every spending tool has comes last.
+_SHARED = frozenset(SpendingRequest.model_fields)
+
 #: At and over this a length is a guard of our memory and tells an agent nothing.
-UNTOLD_LENGTH = 100_000
+UNTOLD_LENGTH = 200
 
 
 def input_schema(request: type[BaseModel]) -> Schema:
@@ -24,8 +30,7 @@ def input_schema(request: type[BaseModel]) -> Schema:
     raw = request.model_json_schema()
     definitions = raw.get("$defs", {})
     required = raw.get("required", [])
-    own = request.__annotations__
-    names = sorted(raw.get("properties", {}), key=lambda name: (name not in required, name not in own))
+    names = sorted(raw.get("properties", {}), key=lambda name: (name not in required, name in _SHARED))
     schema: Schema = {
         "type": "object",
         "properties": {name: _argument(raw["properties"][name], definitions) for name in names},
@@ -41,7 +46,7 @@ def output_schemas(facts: Iterable[type[BaseModel]]) -> dict[type[BaseModel], Sc
     classes = list(dict.fromkeys(facts))
     modes: list[tuple[type[BaseModel], Literal["serialization"]]] = [(cls, "serialization") for cls in classes]
     places, shared = models_json_schema(modes)
-    known: Schema = _bare(shared["$defs"], names=True)
+    known: Schema = _bare(shared["$defs"], shared["$defs"], names=True)
     return {cls: _alone(_named(places[cls, "serialization"]), known) for cls in classes}
 
 
@@ -78,7 +83,8 @@ def _argument(node: Any, definitions: Schema) -> Any:
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
-        node = {**definitions[_named(node)], **{k: v for k, v in node.items() if k != "$ref"}}
+        inside = {k: v for k, v in definitions[_named(node)].items() if k != "description"}
+        node = {**inside, **{k: v for k, v in node.items() if k != "$ref"}}
     if "anyOf" in node:
         node = {**_only_choice(node["anyOf"]), **{k: v for k, v in node.items() if k != "anyOf"}}
     return {key: _argument(value, definitions) for key, value in node.items() if not _noise(key, value)}
@@ -94,20 +100,30 @@ def _only_choice(choices: list[Schema]) -> Schema:
 def _noise(key: str, value: Any) -> bool:
     return (
         (key == "title" and isinstance(value, str))
-        or (key == "default" and value in (None, ""))
+        or (key == "default" and not value)  # left out is empty, zero or false
+        or (key == "minLength" and value == 1)
+        or (key == "minimum" and value == 0)
         or (key == "maxLength" and value >= UNTOLD_LENGTH)
         or key == "propertyNames"
     )
 
 
-def _bare(node: Any, *, names: bool = False) -> Any:
+def _bare(node: Any, definitions: Schema, *, names: bool = False) -> Any:
     """Drop titles and descriptions, but not the fields that are called so."""
     if isinstance(node, list):
-        return [_bare(item) for item in node]
+        return [_bare(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
+    if not names and "anyOf" in node:
+        return _or_null(_bare(_only_choice(node["anyOf"]), definitions), definitions)
     return {
-        key: _bare(value, names=key in {"properties", "$defs"} and not names)
+        key: _bare(value, definitions, names=key in {"properties", "$defs"} and not names)
         for key, value in node.items()
         if names or key not in {"title", "description"}
     }
+
+
+def _or_null(node: Schema, definitions: Schema) -> Schema:
+    whole: Schema = _bare(definitions[_named(node)], definitions) if "$ref" in node else node
+    choices = {"enum": [*whole["enum"], None]} if "enum" in whole else {}
+    return {**whole, "type": [whole["type"], "null"], **choices}

@@ -94,7 +94,7 @@ def _row(task: Task, words: int) -> tuple[str, ...]:
         task.status.shown,
         task.plan.model,
         f"{price} simulated" if task.simulated else price,
-        quoted(task.label or task.plan.prompt, words),
+        quoted(task.label or task.plan.words, words),
         path,
     )
 

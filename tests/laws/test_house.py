@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kling_tools.operations.all import ALL
+from kling_tools.model.requests import SpendingRequest
+from kling_tools.operations.all import ALL, BUYING
+from kling_tools.operations.operation import Operation
 
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
@@ -23,7 +26,9 @@ LONGEST_SLEEP = 0.05
 #: What an import of the tools must not bring along: it is loaded where it is used, because start-up is measured.
 HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp")
 #: Files of operations/ that are not a tool.
-FURNITURE = {"__init__", "all", "answers", "capabilities", "operation"}
+FURNITURE = {"__init__", "all", "answers", "capabilities", "operation", "spending"}
+#: Made by the table, because it works on other tools of the table.
+MADE_BY_THE_TABLE = {"estimate_cost"}
 #: Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service"}
 #: Who may look at the environment, and then only when asked: the settings, a child process's own, a child server's own.
@@ -145,7 +150,14 @@ def test_every_tool_has_a_file_of_its_name_and_every_file_a_tool_in_the_table() 
     assert files == {op.name for op in ALL}
     assert len(ALL) == len(files)
     for op in ALL:
-        assert op.run.__module__ == f"kling_tools.operations.{op.name}"
+        room = import_module(f"kling_tools.operations.{op.name}")
+        ready = [thing for thing in vars(room).values() if isinstance(thing, Operation)]
+        assert ready == ([] if op.name in MADE_BY_THE_TABLE else [op])
+
+
+def test_every_tool_that_spends_can_be_estimated() -> None:
+    assert {op.name for op in BUYING} == {op.name for op in ALL if issubclass(op.request, SpendingRequest)}
+    assert {op.name for op in ALL if op.effect == "spends"} < {op.name for op in BUYING}
 
 
 def child(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from tests.studio.open import a_studio, ask, environment, studio_of
 from kling_tools.model.errors import Impossible, InvalidArguments
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Failure, Hindered, step
-from kling_tools.operations.all import ALL, offered
+from kling_tools.operations.all import ALL, BUYING, offered
 from kling_tools.operations.answers import show
 from kling_tools.settings import TOOLSETS, Settings
 
@@ -58,39 +58,64 @@ async def test_an_estimate_refuses_in_the_words_of_the_tool(tmp_path: Path) -> N
             assert of_estimate.value.sentence() == of_tool.value.sentence()
 
 
+FILMS = {"kling-3.0", "kling-3.0-turbo", "kling-3.0-omni", "kling-o1", "kling-2.6", "kling-2.5-turbo"}
+
+
 async def test_models_are_told_with_limits_and_prices(tmp_path: Path) -> None:
     async with a_studio(tmp_path) as studio:
         facts = await ask(studio, "list_models")
         told = {m.model: m for m in facts.models}
         assert (facts.auto, facts.checked) == ("kling-3.0", "2026-09-20")
-        assert set(told) == {"kling-3.0", "kling-3.0-turbo", "kling-2.6", "kling-2.5-turbo"}
-        assert told["kling-3.0"].usd_per_second["720p with sound"] == "0.126"
+        assert {m.model for m in facts.models if "create_video" in m.tools} == FILMS
+        assert told["kling-3.0"].prices["audio 720p"] == "$0.126 per second"
         assert told["kling-3.0"].seconds == "3-15"
         assert told["kling-2.6"].audio == "optional at 1080p"
         assert told["kling-2.6"].last_image == ["1080p"]
         assert told["kling-3.0-turbo"].needs == "KLING_API_KEY"
         assert (told["kling-3.0-turbo"].last_image, told["kling-3.0-turbo"].audio) == ([], "always")
-        assert all(m.text_to_video and m.image_to_video for m in facts.models)
+        assert "kling-4.0" in facts.off
+        assert (facts.scenes, facts.voices) == ({}, {})
+        every = {tool for m in facts.models for tool in m.tools}
+        assert every == {op.name for op in BUYING}, "whatever can be bought has a model behind it"
 
 
 @pytest.mark.parametrize(
     ("wanted", "models"),
     [
         ({"model": "kling-v3"}, {"kling-3.0"}),
-        ({"seconds": 7}, {"kling-3.0", "kling-3.0-turbo"}),
-        ({"resolution": "4k"}, {"kling-3.0"}),
-        ({"audio": True}, {"kling-3.0", "kling-3.0-turbo", "kling-2.6"}),
-        ({"audio": False}, {"kling-3.0", "kling-2.6", "kling-2.5-turbo"}),
-        ({"last_image": True}, {"kling-3.0", "kling-2.6", "kling-2.5-turbo"}),
-        ({"last_image": True, "seconds": 7}, {"kling-3.0"}),
-        ({"tool": "create_video"}, {"kling-3.0", "kling-3.0-turbo", "kling-2.6", "kling-2.5-turbo"}),
+        ({"seconds": 7}, {"kling-3.0", "kling-3.0-turbo", "kling-3.0-omni", "kling-o1"}),
+        ({"resolution": "4k"}, {"kling-3.0", "kling-3.0-omni"}),
+        ({"audio": True}, {"kling-3.0", "kling-3.0-turbo", "kling-3.0-omni", "kling-2.6"}),
+        ({"audio": False}, FILMS - {"kling-3.0-turbo"}),
+        ({"last_image": True}, FILMS - {"kling-3.0-turbo"}),
+        ({"last_image": True, "seconds": 7}, {"kling-3.0", "kling-3.0-omni", "kling-o1"}),
+        ({}, FILMS),
     ],
 )
 async def test_models_are_filtered_by_what_is_wanted(
     tmp_path: Path, wanted: dict[str, object], models: set[str]
 ) -> None:
     async with a_studio(tmp_path) as studio:
-        assert {m.model for m in (await ask(studio, "list_models", **wanted)).models} == models
+        assert {m.model for m in (await ask(studio, "list_models", tool="create_video", **wanted)).models} == models
+
+
+@pytest.mark.parametrize(
+    ("tool", "named"), [("apply_effect", "scenes"), ("create_speech", "voices"), ("create_image", "")]
+)
+async def test_scenes_and_voices_are_told_where_their_tool_is_asked_for(tmp_path: Path, tool: str, named: str) -> None:
+    async with a_studio(tmp_path) as studio:
+        facts = await ask(studio, "list_models", tool=tool)
+        assert all(tool in m.tools for m in facts.models)
+        assert {name for name in ("scenes", "voices") if getattr(facts, name)} == ({named} if named else set())
+
+
+async def test_a_model_that_is_named_is_told_whole_also_one_that_is_off(tmp_path: Path) -> None:
+    async with a_studio(tmp_path) as studio:
+        ((on,), (off,)) = [(await ask(studio, "list_models", model=m)).models for m in ("kling-2.6", "kling-4.0")]
+        assert (on.off, off.off) == (False, True)
+        assert set(on.details) == {"text-to-video", "image-to-video", "motion-control"}
+        assert on.source
+        assert off.source
 
 
 async def test_a_wish_that_no_model_fulfils_is_refused(tmp_path: Path) -> None:
@@ -105,9 +130,22 @@ def test_tools_are_offered_by_toolset_and_without_spending_where_only_reading_is
     def names(**more: str) -> list[str]:
         return [op.name for op in offered(Settings.from_env(environment(tmp_path, **more)))]
 
-    assert names() == [op.name for op in ALL]
-    assert "create_video" not in names(KLING_READ_ONLY="1")
+    library = ["list_library", "create_element", "create_voice", "delete_asset"]
+    assert names() == [op.name for op in ALL if op.name not in library]
+    assert names(KLING_TOOLSETS="library") == library
     assert names(KLING_TOOLSETS="results") == ["view_video"]
+    assert names(KLING_TOOLSETS="image,account") == ["create_image", "get_account"]
+    reading = [
+        "estimate_cost",
+        "check_status",
+        "list_tasks",
+        "view_video",
+        "list_models",
+        "list_library",
+        "get_account",
+    ]
+    assert names(KLING_READ_ONLY="1", KLING_TOOLSETS="all") == reading
+    assert names(KLING_READ_ONLY="1", KLING_TOOLSETS="library") == ["list_library"]
     assert names(KLING_TOOLSETS="all") == [op.name for op in ALL]
 
 
@@ -115,7 +153,9 @@ def test_every_tool_is_in_a_toolset_and_says_what_it_costs() -> None:
     for op in ALL:
         assert op.toolset in TOOLSETS
         assert op.title
-        assert ("Costs money" if op.effect == "spends" else "Free") in op.description
+        told = ("Costs ", "The price is not published") if op in BUYING else ("Free",)
+        assert any(words in op.description for words in (*told, *(("Free",) if op.effect == "changes" else ())))
+        assert op.destroys is (op.name == "delete_asset")
 
 
 NEXT = {

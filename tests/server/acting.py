@@ -17,12 +17,12 @@ from pydantic import BaseModel
 
 from kling_mcp.bridge import OperationServer
 from kling_mcp.resources import Shelf
-from kling_tools.catalog import catalog
+from kling_tools.catalog.catalog import Catalog
 from kling_tools.files.mp4 import VideoFacts
 from kling_tools.model.errors import KlingError, UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Route
-from kling_tools.model.requests import CreateVideo, ListTasks, Request, ViewVideo
+from kling_tools.model.requests import CreateVideo, ListTasks, Request, SpendingRequest, ViewVideo
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Output, Task
 from kling_tools.operations.all import ALL
@@ -35,21 +35,23 @@ Era = Literal["auto", "legacy"]
 both_eras = pytest.mark.parametrize("era", ["auto", "legacy"])
 
 TASK_ID = "k0123456789ab"
+ROUTES = (Route("sandbox", ("standard", "legacy")), Route("kling", ("legacy",)))
 
 
 def a_task(task_id: str = TASK_ID, status: Status = Status.PROCESSING, **changes: Any) -> Task:
     """Return a task of a plain request."""
     asked = {name: changes.pop(name) for name in ("prompt", "model", "seconds") if name in changes}
-    plan = catalog.plan(CreateVideo(**{"prompt": "a fox in snow", **asked}), Route("sandbox", "standard"))
+    plan = Catalog.read().plan(CreateVideo(**{"prompt": "a fox in snow", **asked}), {}, ROUTES[0])
     task = Task(id=task_id, plan=plan, status=status, created=1.79e9, updated=1.79e9, simulated=True)
     return replace(task, **changes)
 
 
-def a_file(path: Path) -> Output:
-    """Return an output that is on disk."""
-    return Output(
+def a_file(path: Path, **changes: Any) -> Output:
+    """Return an output that is on disk, a silent video unless told otherwise."""
+    film = Output(
         kind="video", url="https://cdn.test/v.mp4", path=str(path), seconds=5.0, width=1280, height=720, has_audio=False
     )
+    return replace(film, **changes)
 
 
 @dataclass
@@ -60,22 +62,22 @@ class ActingStudio(Studio):
     journal: list[Task] = field(default_factory=list)
     fault: Exception | None = None
     look_at: Look | None = None
-    bought: list[CreateVideo] = field(default_factory=list)
+    bought: list[SpendingRequest] = field(default_factory=list)
 
     def _may_fail(self) -> None:
         if self.fault:
             raise self.fault
 
-    async def create(self, request: CreateVideo) -> Task:
+    async def create(self, request: SpendingRequest) -> Task:
         self._may_fail()
         self.bought.append(request)
         return self.journal[0]
 
-    async def quotes(self, request: CreateVideo) -> list[Quote]:
+    async def quotes(self, request: SpendingRequest) -> list[Quote]:
         outcomes: list[Any] = []
-        for route in (Route("sandbox", "standard"), Route("kling", "legacy")):
+        for route in ROUTES:
             try:
-                outcomes.append(catalog.plan(request, route))
+                outcomes.append(Catalog.read().plan(request, {}, route))
             except KlingError as error:
                 outcomes.append(error)
         return [Quote("sandbox", True, outcomes[0]), Quote("kling", False, outcomes[1])]
@@ -106,6 +108,10 @@ class ActingStudio(Studio):
     def eta(self, task: Task) -> int | None:
         return None if task.status.ended else 40
 
+    async def catalog(self) -> Catalog:
+        self._may_fail()
+        return Catalog.read()
+
     async def look(self, request: ViewVideo) -> Look:
         self._may_fail()
         assert self.look_at is not None
@@ -115,7 +121,7 @@ class ActingStudio(Studio):
 def a_look(path: Path) -> Look:
     """Return a look at a video of five seconds."""
     facts = VideoFacts(seconds=5.0, width=1280, height=720, has_audio=True, codec="h264", complete=True)
-    return Look(path, b"\xff\xd8jpeg", (0.2, 2.5, 4.8), facts, True)
+    return Look(path, b"\xff\xd8jpeg", 1280, 720, (0.2, 2.5, 4.8), facts, simulated=True)
 
 
 def settings_in(directory: Path, **changes: Any) -> Settings:

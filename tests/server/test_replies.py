@@ -117,9 +117,14 @@ async def test_an_estimate_lists_providers_budget_and_consent(era: Era, tmp_path
 async def test_the_models_fit_on_a_line_each_with_prices(era: Era, tmp_path: Path) -> None:
     async with session(serving(ActingStudio(settings_in(tmp_path))), era) as client:
         result = await client.call_tool("list_models", {})
-    *models, last = text_of(result).splitlines()
+    *models, off, last = text_of(result).splitlines()
     assert len(models) == len(result.structured_content["models"])
-    assert all("$" in line and len(line) < 420 for line in models)
+    unpriced = [line for line in models if "$" not in line]
+    assert all("price not known" in line for line in unpriced)
+    assert {line.partition(" ")[0] for line in unpriced} == {"kling-try-on", "kling-effects"}
+    assert all(len(line) < 450 for line in models)
+    assert len(text_of(result)) < 4800  # about 1,200 tokens
+    assert "kling-4.0" in off
     assert "auto takes kling-3.0" in last
 
 

@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from kling_tools.operations.all import offered
+from kling_tools.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 30.0
 
@@ -97,7 +100,7 @@ def test_a_host_is_greeted_and_every_line_is_protocol(tmp_path: Path) -> None:
         assert hello["serverInfo"]["name"] == "kling-mcp"
         assert "icons" not in hello["serverInfo"]
         assert "estimate_cost" in hello["instructions"]
-        assert len(server.ask("tools/list")["result"]["tools"]) == 6
+        assert len(server.ask("tools/list")["result"]["tools"]) == len(offered(Settings.from_env({})))
         listed = server.ask("tools/call", name="list_tasks", arguments={})["result"]
         assert listed["content"][0]["text"] == "No tasks found."
         assert server.process.stdin is not None
@@ -122,8 +125,9 @@ def test_secrets_of_the_environment_never_reach_the_log(tmp_path: Path) -> None:
         assert "LEAK" not in server.errors.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("used", [False, True], ids=["idle", "with an open studio"])
+@pytest.mark.parametrize(
+    ("number", "used"), [(signal.SIGTERM, True), (signal.SIGINT, False)], ids=["with an open studio", "idle"]
+)
 def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(number: int, used: bool, tmp_path: Path) -> None:
     with running(tmp_path) as server:
         server.greet()

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.files.conftest import picture_bytes
 from tests.jobs.house import House
 
 from kling_tools.connect import Opened
+from kling_tools.model.errors import KlingError
 from kling_tools.operations.all import ALL
 from kling_tools.settings import Settings
 from kling_tools.studio import Studio
@@ -77,6 +79,20 @@ async def answer(studio: Studio, tool: str, /, **arguments: Any) -> Any:
     """Call a tool as a face does; return its whole answer."""
     operation = next(op for op in ALL if op.name == tool)
     return await operation.run(studio, operation.parse(arguments), Reports())
+
+
+async def refused(
+    studio: Any, kind: type[KlingError], /, *words: str, by: str = "create_video", **arguments: Any
+) -> KlingError:
+    """Call a tool that has to refuse, and check that nothing was written or sent."""
+    before = (await ask(studio, "list_tasks")).total
+    with pytest.raises(kind) as caught:
+        await ask(studio, by, **({"prompt": "a red fox"} if by == "create_video" else {}) | arguments)
+    for word in words:
+        assert word in caught.value.sentence()
+    assert caught.value.spent == "no"
+    assert (await ask(studio, "list_tasks")).total == before
+    return caught.value
 
 
 async def finished(studio: Studio, task_id: str) -> Any:

@@ -9,22 +9,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kling_tools.catalog.catalog import Catalog
 from kling_tools.client.client import Client
 from kling_tools.client.local import App, in_process
+from kling_tools.client.probing import Prober
+from kling_tools.client.wire import is_loopback
 from kling_tools.clock import Clock
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.inputs import Inputs, default_roots
+from kling_tools.files.opening import read_small
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import Store
-from kling_tools.model.errors import BadSettings, EncoderMissing
-from kling_tools.model.plan import Route
+from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
 from kling_tools.providers.registry import Connection, kling_connection, sandbox_connection
 from kling_tools.settings import Settings
 
@@ -35,7 +40,7 @@ SANDBOX_KEY = "in-process"
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything the studio works with. `routes` are the accounts one can buy from, the preferred first."""
+    """Everything the studio works with. `accounts` are those one can buy from, the preferred first."""
 
     settings: Settings
     journal: Journal
@@ -45,27 +50,49 @@ class Opened:
     accounts: tuple[Account, ...]
     complaint: BadSettings | None
 
-    @property
-    def routes(self) -> dict[str, Route]:
-        """Account name -> route."""
-        return {a.name: Route(a.connection.provider, a.connection.dialect.standard) for a in self.accounts}
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalogue, with the person's own file laid over it; read when it is first asked for.
 
-    def simulated(self, account: str) -> bool:
-        """Whether an account is known to cost nothing."""
-        return any(a.connection.simulated for a in self.accounts if a.name == account)
+        Raises:
+            BadSettings: that file cannot be read, or is not valid.
+        """
+        place = self.settings.catalog
+        if place is None:
+            return Catalog.read()
+        try:
+            own = read_small(place)
+        except OSError as error:
+            raise BadSettings(
+                f"The catalogue {quoted(place, 120)} (KLING_CATALOG) cannot be read: {error.strerror or error}.",
+                advice="Mend or unset it.",
+            ) from None
+        return Catalog.read(own, str(place))
 
-    def speed(self, account: str) -> float:
-        """Return how much faster than life an account works."""
-        return next((a.speed for a in self.accounts if a.name == account), 1.0)
+    def account(self, provider: str = "auto") -> Account:
+        """Return the account to buy from; `auto` is the first configured.
 
-    def complain(self) -> None:
-        """Raise what keeps the house from having a provider."""
-        raise self.complaint or BadSettings("No provider is configured.", advice="Set KLING_API_KEY.")
+        Raises:
+            BadSettings: there is none. InvalidArguments: not this one.
+        """
+        if not self.accounts:
+            raise self.complaint or BadSettings("No provider is configured.", advice="Set KLING_API_KEY.")
+        for account in self.accounts:
+            if provider in {"auto", account.route.provider}:
+                return account
+        known = ", ".join(account.route.provider for account in self.accounts)
+        raise InvalidArguments(f"Provider {quoted(provider, 40)} is not configured; there is {known}.")
+
+    def named(self, name: str) -> Account | None:
+        """Return the account that the journal files tasks under by this name, if it is open."""
+        return next((a for a in self.accounts if a.name == name), None)
 
     async def close(self) -> None:
         """Close the wires, then the journal."""
         for account in self.accounts:
             await account.client.aclose()
+            if account.sources.prober is not None:
+                await account.sources.prober.aclose()
         await self.store.close()
 
 
@@ -76,7 +103,7 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     roots = settings.input_roots
     if roots is None:
         roots = default_roots(settings.output_dir, _here(), _home())
-    orders = Orders(journal, Inputs(roots), settings.ffmpeg)
+    orders = Orders(journal, Inputs((*roots, brought_dir(settings))), settings.ffmpeg)
     accounts: tuple[Account, ...] = ()
     complaint: BadSettings | None = None
     try:
@@ -84,6 +111,11 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     except BadSettings as error:
         complaint = error
     return Opened(settings, journal, store, orders, Outputs(settings.output_dir), accounts, complaint)
+
+
+def brought_dir(settings: Settings) -> Path:
+    """Return where public videos are brought that are continued on this machine."""
+    return settings.data_dir / "brought"
 
 
 def _here() -> Path:
@@ -128,14 +160,22 @@ def _account(connection: Connection, settings: Settings, journal: Journal, order
         speed,
         journal,
         orders,
+        Sources(journal, orders, orders.inputs, _prober(connection)),
         sender=_mark(connection),
         frozen=_forbidden(settings),
     )
 
 
+def _prober(connection: Connection) -> Prober | None:
+    """Return who looks at foreign addresses: nobody where the provider is on this machine and fetches none either."""
+    if connection.simulated or is_loopback(urlsplit(connection.base_url).hostname or ""):
+        return None
+    return Prober(own_origin=connection.base_url)
+
+
 def _mark(connection: Connection) -> str:
     """Return what tells two credentials apart and gives neither away."""
-    told = f"{connection.dialect.standard} {connection.api_key or connection.access_key}"
+    told = f"{connection.dialect.standards[0]} {connection.api_key or connection.access_key}"
     return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 

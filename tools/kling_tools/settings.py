@@ -53,6 +53,8 @@ VARIABLES = (
     ),
     Variable("KLING_TOOLSETS", ",".join(DEFAULT_TOOLSETS), "Which tools are offered, or all"),
     Variable("KLING_READ_ONLY", "0", "1: only tools that spend and change nothing"),
+    Variable("KLING_CATALOG", "", "A TOML file of your own that adds models, corrects prices, switches models on"),
+    Variable("KLING_WEBHOOK_SECRET", "", "Kling's whsec_… for signed callbacks; two while it is rotated", secret=True),
     Variable("KLING_FFMPEG", "on PATH, else imageio-ffmpeg", "Path of ffmpeg"),
     Variable("KLING_IMAGES", "1", "0: answers without images"),
     Variable("KLING_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr"),
@@ -80,6 +82,8 @@ class Settings:
     input_roots: tuple[Path, ...] | None = None
     toolsets: tuple[str, ...] = DEFAULT_TOOLSETS
     read_only: bool = False
+    catalog: Path | None = None
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
     ffmpeg: str = ""
     images: bool = True
     log_level: str = "WARNING"
@@ -94,7 +98,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
-        return tuple(s for s in (self.api_key, self.secret_key, self.access_key) if s)
+        return tuple(s for s in (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets) if s)
 
     def check(self) -> None:
         """Refuse to spend on settings that are not what the person meant.
@@ -135,6 +139,8 @@ class _Reader:
             input_roots=self.roots("KLING_INPUT_ROOTS"),
             toolsets=self.toolsets("KLING_TOOLSETS"),
             read_only=self.flag("KLING_READ_ONLY", False),
+            catalog=self.path("KLING_CATALOG"),
+            webhook_secrets=tuple(self.text("KLING_WEBHOOK_SECRET").replace(",", " ").split()),
             ffmpeg=self.text("KLING_FFMPEG"),
             images=self.flag("KLING_IMAGES", True),
             log_level=self.one_of("KLING_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING"),

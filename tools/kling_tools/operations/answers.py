@@ -6,7 +6,7 @@ Amounts of money are decimal strings, times ISO 8601 with offset, durations seco
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,9 +35,10 @@ class CostFacts(Facts):
 
 
 class OutputFacts(Facts):
-    """One result; `path` once it is on this disk."""
+    """One result; `path` once it is on this disk. `id` is the provider's name for a voice or element."""
 
     kind: str
+    id: str | None
     path: str | None
     uri: str | None
     url: str
@@ -109,28 +110,42 @@ class EstimateFacts(Facts):
 
 
 class ModelFacts(Facts):
-    """What one model offers."""
+    """What one model or service offers and costs; `off` until a person's own file switches it on.
+
+    `prices`: a way of asking -> US dollars for a second, picture, call or five seconds; without one it is not known.
+    `details`, `checked` and `source` only where the model was asked for by name.
+    """
 
     model: str
     name: str
     good_for: str
-    text_to_video: bool
-    image_to_video: bool
-    last_image: list[str]
+    tools: list[str]
     seconds: str
     resolutions: list[str]
     aspect_ratios: list[str]
     audio: str
-    usd_per_second: dict[str, str]
-    needs: str
+    last_image: list[str]
+    references: str
     prompt_max: int
+    prices: dict[str, str]
+    needs: str
+    off: bool = False
+    checked: str = ""
+    source: str = ""
+    details: dict[str, dict[str, Any]] = {}
 
 
 class ModelsFacts(Facts):
-    """The capability map; `auto` is what model=auto takes first."""
+    """The capability map; `auto` is what model=auto takes first, `off` what is known and switched off.
+
+    `scenes` (by the number of pictures) and `voices` (by language) where their tool was asked for.
+    """
 
     models: list[ModelFacts]
     auto: str
+    off: list[str]
+    scenes: dict[str, list[str]] = {}
+    voices: dict[str, list[str]] = {}
     checked: str
     source: str
 
@@ -140,14 +155,94 @@ class LookFacts(Facts):
 
     task_id: str | None
     path: str
-    shows: Literal["sheet", "frame"]
+    shows: Literal["sheet", "frame", "pictures"]
     times: list[float]
-    seconds: float
+    pictures: int
+    seconds: float | None
     width: int
     height: int
     has_audio: bool
     codec: str
     simulated: bool
+
+
+class AssetFacts(Facts):
+    """A reusable voice or element."""
+
+    id: str
+    name: str
+    description: str
+    own: bool
+    status: str
+    preview: str
+    made_from: str
+    voice: str
+
+
+class LibraryFacts(Facts):
+    """One page of the library."""
+
+    kind: Literal["voices", "elements"]
+    preset: bool
+    provider: str
+    simulated: bool
+    assets: list[AssetFacts]
+    next_page: int | None
+
+
+class DeletedFacts(Facts):
+    """What is gone."""
+
+    kind: Literal["voice", "element"]
+    id: str
+    provider: str
+    simulated: bool
+
+
+class PackFacts(Facts):
+    """A pack of units at the provider."""
+
+    name: str
+    kind: str
+    units_left: str
+    units_total: str
+    valid_until: str | None
+    status: str
+
+
+class SpendingFacts(Facts):
+    """What one model took on one local day."""
+
+    day: str
+    model: str
+    tasks: int
+    usd: str
+
+
+class DeductionFacts(Facts):
+    """What the provider says it deducted."""
+
+    at: str
+    product: str
+    model: str
+    provider_task: str
+    units: str | None
+    amount: str | None
+    currency: str
+
+
+class AccountFacts(Facts):
+    """Packs, budget and spending; `trouble` is why the provider's part is missing."""
+
+    provider: str
+    simulated: bool
+    budget_left_usd: str
+    budget_day_usd: str
+    packs: list[PackFacts]
+    packs_lag: str
+    spending: list[SpendingFacts]
+    deductions: list[DeductionFacts] | None
+    trouble: str
 
 
 def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
@@ -156,7 +251,7 @@ def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
         task_id=task.id,
         status=task.status.shown,
         tool=task.plan.tool,
-        prompt=task.plan.prompt,
+        prompt=task.plan.words,
         provider=task.plan.route.provider,
         model=task.plan.model,
         simulated=task.simulated,
@@ -191,6 +286,7 @@ def _cost(task: Task) -> CostFacts:
 def _output(task: Task, number: int, output: Output) -> OutputFacts:
     return OutputFacts(
         kind=output.kind,
+        id=output.remote_id or None,
         path=output.path or None,
         uri=Path(output.path).as_uri() if output.path else None,
         url=output.url,
@@ -222,7 +318,7 @@ def _next(task: Task, eta: int | None) -> str:
     wait = f"check_status task_id={task.id} wait_seconds=45"
     match task.status.shown:
         case "succeeded":
-            return f"view_video task_id={task.id} to look at it; give the person the path"
+            return _after(task)
         case "failed":
             if task.failure is not None and task.failure.retryable:
                 return "create it again with the same arguments"
@@ -233,3 +329,16 @@ def _next(task: Task, eta: int | None) -> str:
             return f"{wait}; do not create it again"
         case _:
             return f"{wait}; about {eta} s left" if eta else wait
+
+
+def _after(task: Task) -> str:
+    first = task.outputs[0] if task.outputs else None
+    match first.kind if first else "":
+        case "element":
+            return f'use it as references=["element:{first.remote_id}"] in create_video' if first else ""
+        case "voice":
+            return f'use it as voices=["{first.remote_id}"] in create_video' if first else ""
+        case "audio":
+            return f"give the person the path; audio={task.id} uses it in lip_sync or create_avatar"
+        case _:
+            return f"view_video task_id={task.id} to look at it; give the person the path"

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 async def run(studio: Studio, request: ListModels, report: Report) -> Answer:
     """Return the models that can do what is asked."""
     # Loaded here: start-up is measured, and no host waits for the catalogue.
-    from kling_tools.operations.capabilities import able, capability_map
+    from kling_tools.operations.capabilities import capability_map
 
-    return Answer(capability_map(able(request)))
+    return Answer(capability_map(await studio.catalog(), request))
 
 
 LIST_MODELS = Operation(
     name="list_models",
     title="List models",
-    description="What each Kling model can do and costs per second. Free.",
+    description="What each Kling model can do and costs. Free.",
     toolset="jobs",
     effect="reads",
     request=ListModels,

@@ -53,6 +53,28 @@ SYNONYMS = {
     "at": "at_seconds",
     "search": "query",
     "confirm": "confirm_cost",
+    "n": "count",
+    "num_images": "count",
+    "images": "references",
+    "image_list": "references",
+    "elements": "references",
+    "voice_id": "voice",
+    "voice_list": "voices",
+    "video_url": "video",
+    "video_path": "video",
+    "audio_url": "audio",
+    "sound_file": "audio",
+    "start_at": "at_seconds",
+    "effect": "scene",
+    "effect_scene": "scene",
+    "camera_control": "camera",
+    "camera_movement": "camera",
+    "multi_prompt": "shots",
+    "orientation": "follow",
+    "character_orientation": "follow",
+    "keep_original_sound": "keep_sound",
+    "negative": "negative_prompt",
+    "type": "kind",
 }
 
 #: How many faults of a kind are told: an agent mends a few at a time.
@@ -104,7 +126,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation(Generic[R]):
-    """One tool. `facts` is the class of what `run` answers with; `effect` says what it does to the world."""
+    """One tool. `facts` is the class of what `run` answers with; `effect` says what it does to the world.
+
+    `destroys`: what it changes cannot be had back. `asks_provider`: a reading tool that asks beyond this machine.
+    """
 
     name: str
     title: str
@@ -114,6 +139,8 @@ class Operation(Generic[R]):
     request: type[R]
     facts: type[BaseModel]
     run: Callable[[Studio, R, Report], Awaitable[Answer]]
+    destroys: bool = False
+    asks_provider: bool = False
 
     def parse(self, arguments: Mapping[str, Any]) -> R:
         """Return the checked request.

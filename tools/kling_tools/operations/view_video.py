@@ -15,13 +15,14 @@ async def run(studio: Studio, request: ViewVideo, report: Report) -> Answer:
     facts = LookFacts(
         task_id=request.task_id,
         path=str(look.path),
-        shows="sheet" if request.at_seconds is None else "frame",
+        shows="pictures" if look.facts is None else "sheet" if request.at_seconds is None else "frame",
         times=[round(t, 2) for t in look.times],
-        seconds=round(look.facts.seconds, 2),
-        width=look.facts.width,
-        height=look.facts.height,
-        has_audio=look.facts.has_audio,
-        codec=look.facts.codec,
+        pictures=look.pictures,
+        seconds=None if look.facts is None else round(look.facts.seconds, 2),
+        width=look.width,
+        height=look.height,
+        has_audio=look.facts is not None and look.facts.has_audio,
+        codec="" if look.facts is None else look.facts.codec,
         simulated=look.simulated,
     )
     return Answer(facts, images=(look.jpeg,))
@@ -29,8 +30,8 @@ async def run(studio: Studio, request: ViewVideo, report: Report) -> Answer:
 
 VIEW_VIDEO = Operation(
     name="view_video",
-    title="Look at a video",
-    description="See a finished video: a contact sheet of its length, or one frame. Free.",
+    title="Look at a result",
+    description="See a finished video (contact sheet, or one frame) or finished pictures. Free.",
     toolset="results",
     effect="reads",
     request=ViewVideo,

@@ -1,0 +1,137 @@
+"""From a request to a task that is ready to be written down, or to a refusal: nothing is sent and no money is held."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from kling_tools.clock import Clock
+from kling_tools.connect import Opened, brought_dir
+from kling_tools.files.storage import check_free, check_writable
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.ledger import Budget, hold
+from kling_tools.jobs.orders import fingerprint
+from kling_tools.model.errors import KlingError, NeedsConfirmation
+from kling_tools.model.media import FileRef, UrlRef, parse_media
+from kling_tools.model.money import Price, dollars
+from kling_tools.model.plan import Order, Plan
+from kling_tools.model.requests import SpendingRequest
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
+
+#: A generous bound for a second of video at any resolution, and for everything else.
+BYTES_PER_SECOND = 6_000_000
+LEAST_BYTES = 50_000_000
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What one provider would do for a request: its plan, or why not."""
+
+    provider: str
+    simulated: bool
+    outcome: Plan | KlingError
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decides requests for a house."""
+
+    opened: Opened
+    clock: Clock
+
+    @property
+    def budget(self) -> Budget:
+        """The person's hard limits."""
+        settings = self.opened.settings
+        return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced)
+
+    async def quotes(self, request: SpendingRequest) -> list[Quote]:
+        """Price a request on every configured provider.
+
+        Raises:
+            BadMedia, UnknownTask: a medium is not there, whoever would be asked.
+        """
+        self.opened.account(request.provider)
+        quotes = []
+        for account in self.opened.accounts:
+            if request.provider not in {"auto", account.route.provider}:
+                continue
+            try:
+                outcome: Plan | KlingError = await self._plan(_located(request), account)
+            except KlingError as error:
+                outcome = error
+            quotes.append(Quote(account.route.provider, account.simulated, outcome))
+        return quotes
+
+    async def task(self, request: SpendingRequest) -> tuple[Task, Order]:
+        """Decide a request: model, price, media, room on the disk, consent."""
+        account = self.opened.account(request.provider)
+        request = await self._brought(_located(request), account)
+        plan = await self._plan(request, account)
+        task_id = new_task_id()
+        order = await account.orders.prepare(plan, task_id, account.name)
+        await asyncio.to_thread(_check_room, self.opened.settings.output_dir, plan.video_seconds)
+        now = self.clock.now()
+        task = Task(
+            id=task_id,
+            plan=plan,
+            status=Status.QUEUED,
+            created=now,
+            updated=now,
+            label=request.label,
+            simulated=account.simulated,
+            account=account.name,
+            fingerprint=fingerprint(account.name, order),
+        )
+        if self.needs_confirmation(plan.price) and not request.confirm_cost:
+            self._ask_the_person(task)
+        return task, order
+
+    def needs_confirmation(self, price: Price) -> bool:
+        """Whether the person has to agree to this price first."""
+        return price.most is None or price.most > self.opened.settings.confirm_above_usd
+
+    def _ask_the_person(self, task: Task) -> None:
+        hold(task, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
+        raise NeedsConfirmation(
+            f"This costs {task.plan.price.words()} with {task.plan.model}; above "
+            f"{dollars(self.opened.settings.confirm_above_usd)} the person has to agree.",
+            advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
+        )
+
+    async def _plan(self, request: SpendingRequest, account: Account) -> Plan:
+        sources = await account.sources.of(request)
+        # Read in a thread when it is first used: that takes longer than a loop should stand still.
+        catalog = await asyncio.to_thread(lambda: self.opened.catalog)
+        return catalog.plan(request, sources, account.route)
+
+    async def _brought(self, request: SpendingRequest, account: Account) -> SpendingRequest:
+        """Return the request with public videos that are continued here as files."""
+        written: dict[str, str] = {}
+        for name in request.brought:
+            ref = parse_media(getattr(request, name))
+            if isinstance(ref, UrlRef):
+                path = await account.sources.bring(ref.url, brought_dir(self.opened.settings))
+                written[getattr(request, name)] = str(path)
+        return request.with_media(written) if written else request
+
+
+def _located(request: SpendingRequest) -> SpendingRequest:
+    """Return the request with absolute paths: another process may send it, from another directory."""
+    refs = {text: parse_media(text) for _, text, _ in request.named_media()}
+    return request.with_media({t: str(ref.path.absolute()) for t, ref in refs.items() if isinstance(ref, FileRef)})
+
+
+def _check_room(directory: Path, seconds: float) -> None:
+    """Refuse to buy what could not be kept."""
+    check_writable(directory)
+    check_free(directory, max(LEAST_BYTES, int(seconds * BYTES_PER_SECOND)))
+
+
+def new_task_id() -> str:
+    """Return a fresh id: 60 random bits, short enough for an agent to repeat; the provider keeps it as external id."""
+    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+    return "k" + "".join(secrets.choice(alphabet) for _ in range(12))

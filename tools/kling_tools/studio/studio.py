@@ -1,0 +1,224 @@
+"""The only room that knows the order of things: decide, read the media, hold the money, send, watch, keep.
+
+Operations call it, it calls the floors below; nobody else calls across.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from kling_tools.catalog.catalog import Catalog
+from kling_tools.client.callbacks import Callbacks
+from kling_tools.clock import Clock, SystemClock
+from kling_tools.connect import Opened, open_accounts
+from kling_tools.jobs import pace
+from kling_tools.jobs.account import Account
+from kling_tools.jobs.engine import Engine
+from kling_tools.jobs.journal import Journal, Spending
+from kling_tools.jobs.vigil import QUARANTINE_SECONDS
+from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
+from kling_tools.model.money import Price
+from kling_tools.model.requests import ListTasks, SpendingRequest, ViewVideo
+from kling_tools.model.tasks import Task
+from kling_tools.settings import Settings
+from kling_tools.studio.deciding import Decisions, Quote
+from kling_tools.studio.looking import Look, look
+from kling_tools.studio.paging import cursor_after, search
+
+Report = Callable[[float, float | None, str], Awaitable[None]]
+
+#: How long a create waits for the provider's answer before it reports the task as it stands.
+ANSWER_SECONDS = 25.0
+#: A slice of waiting: also how soon a change made by another process is seen.
+SLICE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """One page of the journal, newest first."""
+
+    tasks: list[Task]
+    total: int
+    next_cursor: str | None
+
+
+class Studio:
+    """One open house: journal, engine, providers, files."""
+
+    def __init__(self, settings: Settings, clock: Clock, opened: Opened, engine: Engine) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._opened = opened
+        self._engine = engine
+        self._journal: Journal = opened.journal
+        self._decisions = Decisions(opened, clock)
+        self._callbacks = Callbacks(settings.webhook_secrets)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, settings: Settings, clock: Clock | None = None, *, quarantine: float = QUARANTINE_SECONDS
+    ) -> AsyncIterator[Studio]:
+        """Open the house and resume what is unfinished, in the background; close it on exit.
+
+        `quarantine` is for trials: nothing that may cost money may shorten it.
+        Nothing that may fail or take long happens here: a server has to answer its host first, and a wrong setting
+        is told by the tool that needs it.
+        """
+        clock = clock or SystemClock()
+        opened = open_accounts(settings, clock)
+        engine = Engine(
+            opened.journal, opened.outputs, opened.accounts, clock, settings.data_dir, quarantine=quarantine
+        )
+        engine.start()
+        try:
+            yield cls(settings, clock, opened, engine)
+        finally:
+            await engine.stop()
+            await opened.close()
+
+    # --- spending ---------------------------------------------------------------------------------------------------
+
+    async def create(self, request: SpendingRequest) -> Task:
+        """Buy one task; return as soon as the provider has answered, or the first task for a repeated request.
+
+        Raises:
+            KlingError: refused here or by the provider; the error says whether anything was spent.
+        """
+        self.settings.check()
+        task, order = await self._decisions.task(request)
+        enqueued, submission = await self._engine.buy(task, order, self._decisions.budget, again=request.again)
+        if submission is None:
+            note = "This is the task that the same request created before; nothing new was bought."
+            return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
+        done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
+        if not done:
+            try:
+                return (await self._journal.get([task.id])).get(task.id, task)
+            except StorageUnavailable as error:  # "nothing was spent" would not be true any more
+                return replace(task, trouble=error.message)
+        current, refusal = submission.result()
+        if refusal is not None:
+            raise refusal
+        return current
+
+    async def quotes(self, request: SpendingRequest) -> list[Quote]:
+        """Price a request on every configured provider; sends nothing."""
+        self.settings.check()
+        return await self._decisions.quotes(request)
+
+    def needs_confirmation(self, price: Price) -> bool:
+        """Whether the person has to agree to this price first."""
+        return self._decisions.needs_confirmation(price)
+
+    async def budget_left(self) -> Decimal:
+        """Return today's remaining dollars, of the first provider's kind of money."""
+        accounts = self._opened.accounts
+        spent = await self._journal.spent_today(simulated=bool(accounts) and accounts[0].simulated)
+        return max(Decimal(0), self.settings.max_usd_per_day - spent)
+
+    # --- looking ----------------------------------------------------------------------------------------------------
+
+    async def tasks(self, ids: list[str]) -> list[Task]:
+        """Return tasks by id.
+
+        Raises:
+            UnknownTask: one of them is not in the journal.
+        """
+        found = await self._journal.get(ids)
+        if missing := [i for i in ids if i not in found]:
+            raise UnknownTask(f"There is no task {', '.join(quoted(i, 40) for i in missing[:5])}.")
+        return [self._shown(found[i]) for i in ids]
+
+    def _shown(self, task: Task) -> Task:
+        """Return the task with a word about what keeps this house from going on with it."""
+        if task.status.ended or self._watched(task):
+            return task
+        return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
+
+    def _watched(self, task: Task) -> bool:
+        return self._opened.named(task.account) is not None
+
+    async def wait(self, ids: list[str], seconds: float, report: Report) -> list[Task]:
+        """Return the tasks once all have ended, or after `seconds`, telling progress on the way.
+
+        Raises:
+            UnknownTask
+        """
+        started = self.clock.monotonic()
+        while True:
+            tasks = await self.tasks(ids)
+            passed = self.clock.monotonic() - started
+            running = [t for t in tasks if not t.status.ended and self._watched(t)]
+            if not running or passed >= seconds:
+                return tasks
+            left = max(self.eta(t) or 0 for t in running)
+            words = f"{len(tasks) - len(running)} of {len(tasks)} done" if len(tasks) > 1 else running[0].status.shown
+            trouble = next((t.trouble for t in running if t.trouble), "")
+            await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
+            await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, seconds - passed))
+
+    async def list(self, request: ListTasks) -> TaskPage:
+        """Return one page of the journal."""
+        tasks, total = await self._journal.search(search(request))
+        more = len(tasks) == request.limit
+        return TaskPage([self._shown(t) for t in tasks], total, cursor_after(tasks[-1]) if more else None)
+
+    def eta(self, task: Task) -> int | None:
+        """Return about how many seconds are left, None where the task has ended."""
+        times = self._engine.times.get((task.account, task.plan.model), ())
+        account = self._opened.named(task.account)
+        return pace.seconds_left(task, times, account.speed if account else 1.0, self.clock.now())
+
+    async def look(self, request: ViewVideo) -> Look:
+        """Draw a contact sheet, one frame, or the pictures of a finished task.
+
+        Raises:
+            UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
+        """
+        return await look(request, self._opened.orders, self.settings.ffmpeg)
+
+    async def catalog(self) -> Catalog:
+        """Return what Kling offers and costs.
+
+        Raises:
+            BadSettings: the person's own catalogue is not valid.
+        """
+        return await asyncio.to_thread(lambda: self._opened.catalog)
+
+    # --- the account ------------------------------------------------------------------------------------------------
+
+    def account(self, provider: str) -> Account:
+        """Return the account at a provider.
+
+        Raises:
+            BadSettings, InvalidArguments: there is none.
+        """
+        self.settings.check()
+        return self._opened.account(provider)
+
+    async def spending(self, since: float, *, simulated: bool) -> Sequence[Spending]:
+        """Return what was held or settled by day and model."""
+        return await self._journal.spending(since, simulated=simulated)
+
+    async def callback(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Take a provider's callback: it is believed in nothing, and leads to a look. Returns whether it was signed.
+
+        Raises:
+            CallbackRefused: forged, replayed, too old, or no callback; nothing was changed.
+        """
+        hint = self._callbacks.read(headers, body, self.clock.now())
+        await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
+        return hint.signed
+
+
+def _missing(task: Task) -> str:
+    if task.account == "sandbox":
+        return "it was made on the simulated Kling (KLING_PROVIDER=sandbox, or no key), which is not configured now."
+    provider, _, host = task.account.partition("@")
+    key = "KLING_API_KEY" if "standard" in task.plan.route.standards else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
+    return f"it runs at {provider} on {host}. Set {key} and KLING_BASE_URL=https://{host} again to fetch it."
