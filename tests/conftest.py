@@ -10,6 +10,11 @@ for name in [n for n in os.environ if n.startswith("KLING_") and n != "KLING_UPD
     del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end it would keep one worker busy and the others idle."""
+    items.sort(key=lambda item: "scenarios" not in item.path.parts)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio, as the server does."""

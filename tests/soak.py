@@ -208,7 +208,7 @@ async def judge(home: Path, kling: Simulated, wishes: list[Wish], figures: Figur
         check(bool(wish.told) or wish.manner == "cancelled", f"never answered: {wish}")
     check(set(bought.values()) <= {1}, f"bought twice under one id: {bought.most_common(3)}")
     check(set(bought) == accepted, f"bought and accepted differ: {set(bought) ^ accepted}")
-    prompts = Counter(task["plan"]["prompt"] for task in tasks.values())
+    prompts = Counter(task["plan"]["spec"]["prompt"] for task in tasks.values())
     check(set(prompts.values()) <= {1}, f"a wish with several tasks: {prompts.most_common(3)}")
     succeeded = [task for task in tasks.values() if task["status"] == "succeeded"]
     check(len(succeeded) == len(tasks), f"not succeeded: {[(t['id'], t['failure']) for t in tasks.values()][:3]}")

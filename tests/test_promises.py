@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,13 @@ from tests.promises import PROMISES, keeps
 TESTS = Path(__file__).parent
 
 
-def ties() -> Iterator[tuple[str, str, str]]:
-    """Yield (file, test, promise) for every `@keeps`."""
+@cache
+def ties() -> tuple[tuple[str, str, str], ...]:
+    """Return (file, test, promise) for every `@keeps`."""
+    return tuple(_ties())
+
+
+def _ties() -> Iterator[tuple[str, str, str]]:
     for path in sorted(TESTS.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -37,7 +43,7 @@ def test_every_promise_has_a_test(promise: str) -> None:
 
 def test_every_tie_names_a_promise_and_stands_over_a_test() -> None:
     known = {p.id for p in PROMISES}
-    found = list(ties())
+    found = ties()
     assert found
     assert [tie for tie in found if tie[2] not in known] == []
     assert [tie for tie in found if not (tie[0].startswith("test_") and tie[1].startswith("test_"))] == []

@@ -34,6 +34,11 @@ class Simulated:
         tasks: list[dict[str, Any]] = await asyncio.to_thread(self._get, "/sandbox/tasks")
         return tasks
 
+    async def requests(self, external_id: str = "") -> list[dict[str, Any]]:
+        """Return the calls that were made, oldest first; with an id only those that bought something under it."""
+        log: list[dict[str, Any]] = await asyncio.to_thread(self._get, "/sandbox/requests")
+        return [entry for entry in log if external_id in json.dumps(entry.get("body"))] if external_id else log
+
     async def faults(self, *faults: dict[str, Any]) -> None:
         """Make the next calls go wrong."""
         await asyncio.to_thread(self._get, "/sandbox/faults", json.dumps(faults).encode())
