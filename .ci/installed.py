@@ -22,7 +22,9 @@ PACKAGES = ("kling_mcp", "kling_tools", "kling_sandbox")
 CALLS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("list_models", {}, "kling-3.0"),
     ("estimate_cost", {"tool": "create_video", "arguments": {"prompt": "a fox"}}, "$0.42"),
+    ("estimate_cost", {"tool": "create_speech", "arguments": {"text": "Good morning to you all"}}, "$0.007"),
     ("list_tasks", {}, "'total': 0"),
+    ("get_account", {}, "budget of $50.00"),
     ("create_video", {"prompt": "a fox"}, "kling-mcp[media]"),
 )
 

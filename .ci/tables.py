@@ -7,13 +7,11 @@ python .ci/tables.py --check   exits 1 where the README and the code differ
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from kling_tools.catalog import catalog
-from kling_tools.catalog.data import read_models, read_prices
-from kling_tools.model.money import dollars
+from kling_tools.catalog.catalog import Catalog
+from kling_tools.model.requests import ListModels
 from kling_tools.operations.all import ALL
 from kling_tools.operations.capabilities import capability_map
 from kling_tools.settings import VARIABLES
@@ -30,21 +28,39 @@ def tools() -> str:
 
 
 def models() -> str:
-    """Every model with what it can do and costs."""
-    facts = capability_map(catalog.models())
+    """Every model with what it makes and costs, and in one line those that are off."""
+    catalog = Catalog.read()
+    facts = capability_map(catalog, ListModels())
     rows = [
         (
-            f"`{m.model}`",
+            f"`{m.model}`{', with an API key only' if m.needs else ''}",
+            ", ".join(f"`{tool}`" for tool in m.tools),
             m.seconds,
             " ".join(m.resolutions),
             m.audio,
-            " ".join(m.last_image) or "no",
-            ", ".join(f"{dollars(Decimal(usd))} {what}" for what, usd in m.usd_per_second.items()),
+            prices(m.prices) or "not known",
         )
         for m in facts.models
     ]
-    table = _table(("model", "seconds", "resolutions", "sound", "last frame", "US dollars a second"), rows)
-    return f"{table}\n\nAs of {read_models().checked} and {read_prices().checked}: {read_prices().source}."
+    table = _table(("model", "makes, by", "seconds", "resolutions", "sound", "US dollars"), rows)
+    off = [f"`{m.id}`" for m in catalog.tables.model if not m.enabled]
+    known = f"Known and switched off, since no official path of theirs is public: {', '.join(off)}." if off else ""
+    dated = f"Models as of {facts.checked}: {facts.source}; prices as of {catalog.tables.prices_checked}: "
+    return f"{table}\n\n{known}\n\n{dated}{catalog.tables.prices_source}."
+
+
+def prices(told: Mapping[str, str]) -> str:
+    """Return `silent 0.084, 1080p 0.112, 4k 0.42; audio ... per second`, with each way and each unit told once."""
+    units: dict[str, dict[str, list[str]]] = {}
+    for way, price in told.items():
+        amount, _, unit = price.partition(" per ")
+        feature, _, resolution = way.partition(" ")
+        of = units.setdefault(unit, {}).setdefault(feature.removeprefix("use"), [])
+        of.append(" ".join(part for part in (resolution, amount.removeprefix("$")) if part))
+    return "; ".join(
+        f"{'; '.join(' '.join(p for p in (way, ', '.join(amounts)) if p) for way, amounts in ways.items())} per {unit}"
+        for unit, ways in units.items()
+    )
 
 
 def settings() -> str:
