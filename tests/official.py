@@ -416,9 +416,9 @@ def fault_of(row: Row, task: Mapping[str, Any], asked: list[dict[str, Any]], *, 
     if kinds[: len(row.makes)] != row.makes:
         return f"made {kinds}, not {row.makes}"
     for output in task["outputs"]:
-        path = Path(output["path"] or "/nowhere")
+        path = Path(output.get("path") or "/nowhere")
         if not path.is_file() or not path.stat().st_size:
-            return f"no file of {output['kind']}: {output['path']}"
+            return f"no file of {output['kind']}: {output.get('path')}"
     expected = row.legacy if pair else row.new
     if asked and asked[-1]["path"] != expected:
         return f"went to {asked[-1]['path']}, not {expected}"

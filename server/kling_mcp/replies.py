@@ -58,7 +58,7 @@ def reply(answer: Answer, *, images: bool) -> CallToolResult:
             ImageContent(type="image", data=b64encode(jpeg).decode(), mime_type="image/jpeg") for jpeg in answer.images
         ]
     content += links(facts)
-    return CallToolResult(content=content, structured_content=facts.model_dump(mode="json"))
+    return CallToolResult(content=content, structured_content=facts.model_dump(mode="json", exclude_none=True))
 
 
 def refusal(error: KlingError) -> CallToolResult:

@@ -2,8 +2,8 @@
 
 Every token of an input schema is paid in every conversation, and several hosts drop a tool whose schema has a union or
 a reference in it. So inputs come out flat and closed; outputs, which models do not read, keep their definitions, lose
-the noise, and say what may be null without a union, over which several hosts stumble as well. Beside the bridge,
-because pydantic's habits are no part of the protocol.
+the noise, and have no null: what is not known is left out of an answer. Beside the bridge, because pydantic's habits
+are no part of the protocol.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def output_schemas(facts: Iterable[type[BaseModel]]) -> dict[type[BaseModel], Sc
     classes = list(dict.fromkeys(facts))
     modes: list[tuple[type[BaseModel], Literal["serialization"]]] = [(cls, "serialization") for cls in classes]
     places, shared = models_json_schema(modes)
-    known: Schema = _bare(shared["$defs"], shared["$defs"], names=True)
+    known: Schema = _bare(shared["$defs"], names=True)
     return {cls: _alone(_named(places[cls, "serialization"]), known) for cls in classes}
 
 
@@ -108,22 +108,23 @@ def _noise(key: str, value: Any) -> bool:
     )
 
 
-def _bare(node: Any, definitions: Schema, *, names: bool = False) -> Any:
+def _bare(node: Any, *, names: bool = False) -> Any:
     """Drop titles and descriptions, but not the fields that are called so."""
     if isinstance(node, list):
-        return [_bare(item, definitions) for item in node]
+        return [_bare(item) for item in node]
     if not isinstance(node, dict):
         return node
     if not names and "anyOf" in node:
-        return _or_null(_bare(_only_choice(node["anyOf"]), definitions), definitions)
-    return {
-        key: _bare(value, definitions, names=key in {"properties", "$defs"} and not names)
+        return _bare(_only_choice(node["anyOf"]))
+    bare = {
+        key: _bare(value, names=key in {"properties", "$defs"} and not names)
         for key, value in node.items()
         if names or key not in {"title", "description"}
     }
+    if not names and "required" in bare:
+        bare["required"] = [name for name in bare["required"] if not _may_be_null(node["properties"][name])]
+    return bare
 
 
-def _or_null(node: Schema, definitions: Schema) -> Schema:
-    whole: Schema = _bare(definitions[_named(node)], definitions) if "$ref" in node else node
-    choices = {"enum": [*whole["enum"], None]} if "enum" in whole else {}
-    return {**whole, "type": [whole["type"], "null"], **choices}
+def _may_be_null(node: Schema) -> bool:
+    return {"type": "null"} in node.get("anyOf", ())
