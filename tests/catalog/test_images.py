@@ -101,7 +101,7 @@ FIXES: list[tuple[dict[str, Any], str]] = [
     ({"prompt": "x" * 2600}, "A prompt of at most 2500 characters would work"),
     ({"series": 3, "count": 2}, "count=1 would work with kling-image-3.0-omni"),
     ({"likeness": "face"}, "Leaving out likeness would work"),
-    ({"references": [*TEN, "element:1"]}, "Leaving out references would work"),
+    ({"references": [*TEN, "element:1"]}, "At most 10 references would work with kling-image-3.0-omni"),
 ]
 
 

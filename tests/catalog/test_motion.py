@@ -47,7 +47,7 @@ MOTIONS: list[tuple[dict[str, Any], Any, str]] = [
     ({}, film(5, 320, 600), "sides from 340 to 3850"),
     ({"resolution": "4k"}, film(5), "720p or 1080p, not 4k"),
     ({"element": "element:7", "follow": "image"}, film(5), "leave out follow=image"),
-    ({"element": "element:"}, film(5), "element is empty"),
+    ({"element": "element:"}, film(5), "names no element"),
     ({"element": "element:7", "prompt": "@2 runs"}, film(5), "@1 is the element"),
     ({"element": "element:7", "prompt": "@1 runs"}, film(5), ""),
     ({"prompt": "x" * 2501}, film(5), "2500 characters"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from tests.promises import keeps
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.catalog.data import VideoOffer
 from kling_tools.model.errors import BadSettings, InvalidArguments
+from kling_tools.model.media import Source
 from kling_tools.model.requests import CreateVideo
 from kling_tools.model.specs import VideoSpec
 
@@ -108,6 +110,20 @@ def test_a_price_that_was_unknown_becomes_known() -> None:
     assert (price.usd, price.basis, price.source) == (Decimal("0.3"), "exact", "KLING_CATALOG, 2026-11-20")
 
 
+@pytest.mark.parametrize("per", ["second", "5 seconds"])
+@keeps("within-budget")
+def test_a_price_by_length_is_not_taken_for_nothing_where_there_is_no_length(per: str) -> None:
+    effects = f'[[price]]\nmodel = "kling-effects"\nfeature = "use"\nusd = "0.3"\nper = "{per}"'
+    pictures = f'[[price]]\nmodel = "kling-image-3.0"\nfeature = "text"\nusd = "0.03"\nper = "{per}"'
+    prices = (
+        planned("apply_effect", catalog=own(effects), scene="nezha", images=["a"]).price,
+        planned("create_image", catalog=own(pictures), prompt="x", model="kling-image-3.0", count=9).price,
+    )
+    for price in prices:
+        assert (price.basis, price.most) == ("unknown", None)
+        assert "seconds" in price.source
+
+
 SWITCHED_ON = '[[model]]\nid = "kling-4.0"\nenabled = true\nnames = { standard = "kling-4.0" }\n'
 
 
@@ -132,6 +148,18 @@ def test_a_price_that_counts_what_goes_in_is_not_guessed() -> None:
         references=["v.mp4"],
     ).price
     assert price.basis == "unknown"
+
+
+@pytest.mark.parametrize("made_from", ["video", None, "image"])
+@keeps("within-budget")
+def test_an_element_that_may_be_a_video_is_priced_like_one(made_from: Literal["video", "image"] | None) -> None:
+    known = {"element:7": Source(kind=made_from)} if made_from else {}
+    price = planned(
+        "create_video", known, catalog=own(SWITCHED_ON), prompt="x", model="kling-4.0", references=["element:7"]
+    ).price
+    assert price.basis == ("exact" if made_from == "image" else "unknown")
+    omni = planned("create_video", known, prompt="x", model="kling-3.0-omni", references=["element:7"]).price
+    assert omni.basis == "exact", "here nobody tells of such a rule"
 
 
 def test_a_model_can_be_switched_off() -> None:

@@ -172,6 +172,22 @@ def test_a_clip_that_may_begin_another_five_seconds_is_held_at_the_higher_price(
     assert (price.usd, price.most) == (Decimal("0.077"), Decimal("0.147"))
 
 
+@pytest.mark.parametrize("seconds", [5.04, 5.4, 10.5])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"tool": "edit_video", "model": "kling-3.0-omni", "prompt": "x"},
+        {"tool": "transfer_motion", "model": "kling-3.0", "image": "a.png"},
+    ],
+    ids=["edited", "moved"],
+)
+@keeps("within-budget")
+def test_a_second_that_is_begun_is_held(arguments: dict[str, Any], seconds: float) -> None:
+    price = planned(sources={"v.mp4": film(seconds)}, video="v.mp4", **arguments).price
+    assert price.most is not None
+    assert price.most >= Decimal(str(seconds)) * Decimal("0.126")
+
+
 #: What there is beside seconds of new videos: model -> ways and how many rows.
 LEFT = {
     "kling-3.0": {"motion": 2},

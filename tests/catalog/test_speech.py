@@ -32,12 +32,20 @@ ENGLISH, CHINESE = "a heron lands on the lake", "一只白鹭落在湖面上，�
     ],
 )
 def test_words_get_a_voice_and_its_language(text: str, voice: str, heard: str, language: str, words: str) -> None:
-    decided = planned("create_speech", text=text, voice=voice, speed=1.25)
+    decided = planned("create_speech", text=text, voice=voice, speed=1.2)
     assert isinstance(decided.spec, SpeechSpec)
     assert decided.spec.speech == Speech(text=text, voice=heard, language=language, speed=1.2)  # type: ignore[arg-type]
     assert words in " ".join(decided.notes)
     assert bool(decided.notes) is bool(words)
     assert (decided.model, decided.standard, decided.wire_model) == ("kling-speech", "legacy", "")
+
+
+@pytest.mark.parametrize(("speed", "told"), [(1.25, True), (1.2, False), (2.0, False)])
+def test_a_speed_that_cannot_be_had_exactly_is_told(speed: float, told: bool) -> None:
+    decided = planned("create_speech", text="hello", voice="uk_boy1", speed=speed)
+    assert isinstance(decided.spec, SpeechSpec)
+    assert decided.spec.speech.speed == pytest.approx(speed, abs=0.06)
+    assert any("one decimal" in note for note in decided.notes) is told
 
 
 def test_one_chinese_character_makes_a_text_chinese() -> None:

@@ -201,6 +201,16 @@ def test_a_plan_says_exactly_what_is_bought() -> None:
     assert [(i.role, i.text) for i in from_picture.inputs] == [("first_frame", "a.png")]
 
 
+@pytest.mark.parametrize("ratio", [{}, {"aspect_ratio": "auto"}, {"aspect_ratio": "9:16"}])
+@pytest.mark.parametrize("more", [{}, {"references": ["b.png"]}])
+@keeps("nothing-impossible")
+def test_no_ratio_is_sent_beside_a_first_frame(ratio: dict[str, Any], more: dict[str, Any]) -> None:
+    tall = {"a.png": picture(900, 1600)}
+    spec = planned("create_video", tall, prompt="x", image="a.png", model="kling-3.0-omni", **ratio, **more).spec
+    assert isinstance(spec, VideoSpec)
+    assert (spec.product, spec.aspect_ratio) == ("omni-video", None)
+
+
 @pytest.mark.parametrize(("route", "most"), [(KEY, 50_000_000), (PAIR, 10_000_000)])
 def test_pictures_may_be_as_large_as_their_standard_allows(route: Any, most: int) -> None:
     limits = planned("create_video", route=route, prompt="a heron", image="a.png").inputs[0].limits
@@ -338,6 +348,15 @@ OMNI = [
     (3, 2, 0, True, False, False),
     (0, 3, 0, False, True, True),
     (0, 4, 0, False, True, False),
+    (0, 0, 1, True, False, True),
+    (0, 0, 2, True, False, False),
+    (1, 0, 1, True, False, False),
+    (0, 1, 1, True, False, False),
+    (0, 3, 0, True, True, True),
+    (0, 4, 0, True, True, False),
+    (3, 0, 0, True, True, True),
+    (4, 0, 0, True, True, False),
+    (0, 0, 1, True, True, False),
 ]
 
 

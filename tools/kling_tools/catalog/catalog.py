@@ -24,6 +24,8 @@ from kling_tools.model.requests import SpendingRequest
 TYPICAL_SECONDS = 60.0
 
 _ZERO = Decimal(0)
+#: What cannot be reckoned where no length is known: it would come to nothing.
+_BY_LENGTH = frozenset({"second", "5 seconds"})
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,12 @@ class Catalog:
         if named is not None:
             found = self._problems(named, ask, route)
             raise Impossible(f"{'; '.join(found)}.", advice=self._alternatives(able, ask, route))
-        found = min((self._problems(m, ask, route) for m in sellers), key=len, default=["no model offers it"])
+        advice, nearest = self._nearest_fix(ask, route)
+        # The model that would do with the smallest change speaks for all; else the one that has least against it.
+        speakers = [m for m in sellers if m is nearest] or sellers
+        found = min((self._problems(m, ask, route) for m in speakers), key=len, default=["no model offers it"])
         alone = len(sellers) < 2
-        raise Impossible(
-            f"{'' if alone else 'No model can do this: '}{'; '.join(found)}.", advice=self._nearest_fix(ask, route)
-        )
+        raise Impossible(f"{'' if alone else 'No model can do this: '}{'; '.join(found)}.", advice=advice)
 
     def price(self, model: Model, shares: Sequence[Share]) -> Price:
         """Return the sum of a price's parts (kling-official 10); unknown where a row is missing."""
@@ -105,6 +108,8 @@ class Catalog:
             row = self.row(share.model or model.id, share.feature, share.resolution)
             if row is None:
                 return Price.unknown(f"no price for {share.model or model.id}, {share.feature} {share.resolution}")
+            if row.per in _BY_LENGTH and not share.seconds[1]:
+                return Price.unknown(f"the price of {row.model} is told for seconds, and nobody knows how many")
             rows.append(row)
             less, more = _amounts(row, share)
             each = row.usd if row.usd is not None else (row.units or _ZERO) * self.tables.unit_usd[row.pack]
@@ -150,15 +155,15 @@ class Catalog:
     def _alternatives(self, able: Sequence[_Choice], ask: Ask[Any], route: Route) -> str:
         if able:
             return f"As asked it works with {either([f'{c.model.id} for {c.price.words()}' for c in able])}."
-        return self._nearest_fix(ask, route)
+        return self._nearest_fix(ask, route)[0]
 
-    def _nearest_fix(self, ask: Ask[Any], route: Route) -> str:
-        """Name the smallest change that makes some model able, trying one argument at a time."""
+    def _nearest_fix(self, ask: Ask[Any], route: Route) -> tuple[str, Model | None]:
+        """Name the smallest change that makes some model able, trying one argument at a time, and that model."""
         for words, arguments in ask.variants():
             changed = ask.changed(arguments)
             if able := [c for m in self._sellers(changed) if (c := self._choice(m, changed, route))]:
-                return f"{words} would work with {able[0].model.id}."
-        return "list_models shows what each model can do."
+                return f"{words} would work with {able[0].model.id}.", able[0].model
+        return "list_models shows what each model can do.", None
 
 
 def _ways(model: Model, ask: Ask[Any], route: Route) -> Iterator[tuple[Standard, Any]]:

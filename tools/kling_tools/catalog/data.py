@@ -47,7 +47,8 @@ class VideoOffer(_Row):
 
     `plain_seconds`: lengths where nothing but words or a first frame goes in. `feature_video` and `base_video`: what a
     reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field.
-    `film_elements`: how many of the elements may be made from a video. `pictures_with_video`: how many pictures and
+    `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
+    video that goes in. `pictures_with_video`: how many pictures and
     elements may come beside a video; `pictures` without one.
     """
 
@@ -71,6 +72,7 @@ class VideoOffer(_Row):
     elements: int = 0
     elements_with_frames: int = 0
     film_elements: int = 0
+    film_elements_priced: bool = False
     pictures: int = 0
     pictures_with_video: int = 0
     feature_video: Clip | None = None

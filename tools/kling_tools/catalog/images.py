@@ -10,8 +10,8 @@ from kling_tools.catalog import image_rules as rules
 from kling_tools.catalog.ask import Ask, Draft, Share, between, exactly, too_long
 from kling_tools.catalog.data import ImageOffer, Model
 from kling_tools.catalog.fitting import picture_problems
-from kling_tools.catalog.video import references_of
-from kling_tools.catalog.video_rules import on_wire
+from kling_tools.catalog.references import film_elements_of, references_of
+from kling_tools.catalog.video_rules import of_element_ids, on_wire
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.plan import Input, Role, Standard
 from kling_tools.model.requests import CreateImage
@@ -62,6 +62,9 @@ class ImageAsk(Ask[CreateImage]):
             yield from rules.of_size(model, offer, request)
             yield from rules.of_number(model, offer, request)
             yield from rules.of_references(model, offer, self.pictures, len(request.references) - self.pictures)
+            if film_elements_of(self, request.references):
+                yield f"{model.name} takes elements made of pictures only"
+            yield from of_element_ids(self.references)
             yield from rules.of_likeness(model, offer, request, self.pictures)
             yield from rules.of_scene_and_style(model, offer, request)
             yield from rules.of_negative_prompt(model, offer, request, self.pictures)
@@ -169,6 +172,9 @@ class ImageAsk(Ask[CreateImage]):
             yield "aspect_ratio=16:9", {"aspect_ratio": "16:9"}
         if request.count > 1:
             yield "count=1", {"count": 1}
+        fewer = {o.references for o in offers if 1 < o.references < len(request.references)}
+        for most in sorted(fewer, reverse=True) if request.kind == "picture" else ():
+            yield f"At most {most} references", {"references": request.references[:most]}
         limit = max((m for o in offers for m in o.prompt_max.values()), default=0)
         if len(request.prompt) > limit > 0:
             yield f"A prompt of at most {limit} characters", {"prompt": request.prompt[:limit]}

@@ -7,11 +7,12 @@ from typing import Any
 
 from kling_tools.catalog.ask import Ask
 from kling_tools.catalog.data import Tables
+from kling_tools.catalog.footage import EditAsk, ExtendAsk
 from kling_tools.catalog.images import ImageAsk
 from kling_tools.catalog.library import ElementAsk, VoiceAsk
 from kling_tools.catalog.motion import EffectAsk, MotionAsk
 from kling_tools.catalog.speech import AvatarAsk, LipSyncAsk, SoundAsk, SpeechAsk
-from kling_tools.catalog.video import EditAsk, ExtendAsk, VideoAsk
+from kling_tools.catalog.video import VideoAsk
 from kling_tools.model import requests
 from kling_tools.model.media import Source
 from kling_tools.model.requests import SpendingRequest

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kling_tools.catalog.ask import Ask, Draft, Share
 from kling_tools.catalog.data import Model, ServiceOffer
-from kling_tools.catalog.fitting import picture_problems, sound_problems
-from kling_tools.catalog.video import video_problems
+from kling_tools.catalog.fitting import picture_problems, sound_problems, video_problems
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import CreateElement, CreateVoice
 from kling_tools.model.specs import ElementSpec, Product, VoiceSpec
@@ -82,6 +81,11 @@ class VoiceAsk(Ask[CreateVoice]):
             yield "name may not be empty"
         if offer.audio is not None:
             yield from sound_problems(self, offer.audio, request.sample, "sample")
+        if offer.video is not None and self._film:
+            # Its length has been judged as a sound's.
+            source = self.source(request.sample)
+            timeless = {request.sample: replace(source, seconds=None)} if source else {}
+            yield from video_problems(replace(self, sources=timeless), offer.video, request.sample, "sample")
 
     @property
     def _film(self) -> bool:
@@ -96,5 +100,6 @@ class VoiceAsk(Ask[CreateVoice]):
         if self._film:
             given = Input(role="video", kind="video", text=sample, name="sample", limits=offer.video)
         else:
-            given = Input(role="audio", kind="audio", text=sample, name="sample", limits=offer.audio)
+            # Without limits: nothing here takes the sound itself, only its address (kling-official 5.4).
+            given = Input(role="audio", kind="audio", text=sample, name="sample")
         return Draft(spec=VoiceSpec(name=self.request.name.strip()), shares=(Share(feature="use"),), inputs=(given,))

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from kling_tools.catalog import video_rules
 from kling_tools.catalog.ask import Ask, Draft, Share, between, too_long
 from kling_tools.catalog.data import Model, MotionOffer, ServiceOffer
-from kling_tools.catalog.fitting import length_of, picture_problems
-from kling_tools.catalog.video import video_problems
+from kling_tools.catalog.fitting import length_of, picture_problems, video_problems
 from kling_tools.model.errors import quoted
 from kling_tools.model.inputs import ClipLimits
 from kling_tools.model.mentions import mentions
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import ApplyEffect, TransferMotion
 from kling_tools.model.requests.video import element_id
-from kling_tools.model.specs import EffectSpec, MotionSpec, Product
+from kling_tools.model.specs import EffectSpec, MotionSpec, Product, Reference
 
 #: Nobody tells how long a scene is: enough for the free space on disk.
 LONGEST_SCENE = 15.0
@@ -51,8 +50,8 @@ class MotionAsk(Ask[TransferMotion]):
     def _of_element(self, model: Model, offer: MotionOffer) -> Iterator[str]:
         if not offer.elements:
             yield f"{model.name} takes no element here"
-        if not element_id(self.request.element):
-            yield "element is empty: write element:ID"
+        named = Reference(kind="element", element=element_id(self.request.element))
+        yield from video_rules.of_element_ids((named,))
         if self.request.follow == "image":
             yield "With an element the result follows the video: leave out follow=image"
 
@@ -139,6 +138,12 @@ class EffectAsk(Ask[ApplyEffect]):
             video_seconds=LONGEST_SCENE,
             notes=() if self._scene in offer.scenes else (self._strange(offer),),
         )
+
+    def variants(self) -> Iterator[tuple[str, dict[str, object]]]:
+        """Try the other number of pictures."""
+        first = self.request.images[0]
+        yield "Two pictures", {"images": [first, first]}
+        yield "One picture", {"images": [first]}
 
     def _strange(self, offer: ServiceOffer) -> str:
         near = difflib.get_close_matches(self._scene, offer.scenes, n=3, cutoff=0.6)

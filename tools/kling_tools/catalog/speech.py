@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from kling_tools.catalog.ask import Ask, Draft, Share, Span, between, too_long
 from kling_tools.catalog.data import Model, ServiceOffer
-from kling_tools.catalog.fitting import length_of, picture_problems, sound_problems
-from kling_tools.catalog.video import video_problems
+from kling_tools.catalog.fitting import length_of, picture_problems, sound_problems, video_problems
 from kling_tools.catalog.voices import SPEECH, length_span, paced, spoken, text_problems
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import AddSound, CreateAvatar, CreateSpeech, LipSync
@@ -66,7 +65,7 @@ class LipSyncAsk(Ask[LipSync]):
             yield from text_problems(model, offer, request.text, offer.audio)
         elif offer.audio is not None and request.audio:
             yield from sound_problems(self, offer.audio, request.audio, "audio")
-        video = length_of(self, request.video)
+        video = length_of(self, request.video) or (offer.video.max_seconds if offer.video else None)
         if video and request.at_seconds is not None and request.at_seconds > video - LEAST_SECONDS:
             yield (
                 f"at_seconds={request.at_seconds:g} leaves less than {LEAST_SECONDS:g} s of a video of {video:g} s: "

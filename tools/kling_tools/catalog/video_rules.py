@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from kling_tools.catalog.ask import either, spans, too_long
 from kling_tools.catalog.data import Model, VideoOffer
+from kling_tools.model.errors import quoted
 from kling_tools.model.media import Source
 from kling_tools.model.mentions import mentions, voice_mentions
 from kling_tools.model.plan import Standard
-from kling_tools.model.requests import CreateVideo, EditVideo, ShotRequest
-from kling_tools.model.specs import Audio, Reference
+from kling_tools.model.requests import CreateVideo, EditVideo
+from kling_tools.model.specs import Audio, Reference, Shot
 
 #: How far a picture's ratio may lie from the one asked for and still be called the same.
 RATIO_TOLERANCE = 0.04
@@ -35,21 +36,23 @@ def of_resolution(model: Model, offer: VideoOffer, resolution: str) -> Iterator[
         yield f"{model.name} makes {either(offer.resolutions)}, not {resolution}"
 
 
-def of_shots(model: Model, offer: VideoOffer, shots: Sequence[ShotRequest], with_video: bool) -> Iterator[str]:
-    """Yield why these shots cannot be had."""
+def of_shots(
+    model: Model, offer: VideoOffer, shots: Sequence[Shot], with_video: bool, standard: Standard
+) -> Iterator[str]:
+    """Yield why these shots cannot be had; the current API reads them all as one prompt, the older one by one."""
     if not offer.shots:
         yield f"{model.name} makes one shot at a time"
     elif len(shots) > offer.shots:
         yield f"{model.name} makes at most {offer.shots} shots at once, not {len(shots)}"
     for shot in shots:
         yield from too_long(model, "a shot's prompt", on_wire(shot.prompt), offer.shot_prompt_max)
-    if len(written_shots(shots)) > min(offer.prompt_max.values()):
-        yield f"{model.name} reads {min(offer.prompt_max.values())} characters of prompt in all shots together"
+    if standard == "standard" and len(written_shots(shots)) > offer.prompt_max[standard]:
+        yield f"{model.name} reads {offer.prompt_max[standard]} characters of prompt in all shots together"
     if with_video:
         yield "shots cannot be told apart beside a reference video"
 
 
-def written_shots(shots: Sequence[ShotRequest]) -> str:
+def written_shots(shots: Sequence[Shot]) -> str:
     """Return all shots in the syntax of the current API, for their length."""
     return " ".join(f"shot {i}, {s.seconds}, {on_wire(s.prompt)};" for i, s in enumerate(shots, 1))
 
@@ -111,14 +114,10 @@ def of_references(
         yield f"{model.name} takes {_count(offer.elements, 'element')}, not {elements}"
     elif frames and elements > offer.elements_with_frames:
         yield f"{model.name} takes {_count(offer.elements_with_frames, 'element')} beside a frame, not {elements}"
-    if films and frames:
-        yield f"{model.name} takes no frame beside a reference video"
-    if films and film_elements:
-        yield f"{model.name} takes no element made from a video beside a reference video"
     if films and wants_sound(request):
         yield f"{model.name} with a reference video is silent"
-    if film_elements > offer.film_elements:
-        yield f"{model.name} takes {_count(offer.film_elements, 'element')} made from a video, not {film_elements}"
+    beside = sum(r.kind != "video" for r in references) + frames
+    yield from of_film_elements(model, offer, film_elements, beside, with_video=films > 0)
     if any(r.kind == "image" for r in references) or not frames:
         yield from _of_count(model, offer, references, frames, film_elements)
 
@@ -134,6 +133,29 @@ def _of_count(
     if references and pictures > most:
         beside = " beside a video" if films else ""
         yield f"{model.name} takes at most {most} pictures and elements{beside}, frames included, not {pictures}"
+
+
+def of_film_elements(
+    model: Model, offer: VideoOffer, film_elements: int, beside: int, *, with_video: bool
+) -> Iterator[str]:
+    """Yield why so many elements made from a video cannot be had; `beside`: all pictures and elements, them included.
+
+    Beside a video it is one of them and nothing else (kling-official 3.2).
+    """
+    if film_elements > offer.film_elements:
+        yield f"{model.name} takes {_count(offer.film_elements, 'element')} made from a video, not {film_elements}"
+    elif film_elements and with_video and beside > 1:
+        yield f"{model.name} takes one element made from a video beside a video, and then no other or picture"
+
+
+def of_element_ids(references: Sequence[Reference]) -> Iterator[str]:
+    """Yield what cannot be the id of an element: they are whole numbers (kling-official 2.4)."""
+    for reference in references:
+        if reference.kind == "element" and not (reference.element.isascii() and reference.element.isdigit()):
+            yield (
+                f"element:{quoted(reference.element, 40)} names no element: ids are numbers "
+                "(list_library kind=elements shows them)"
+            )
 
 
 def of_pictures_beside(model: Model, offer: VideoOffer, references: Sequence[Reference]) -> Iterator[str]:

@@ -49,7 +49,10 @@ def spoken(text: str, voice: str, tables: Tables, speed: float = 1.0) -> tuple[S
     elif language not in own:
         language = own[0]
         notes = (f"The voice {voice} speaks {_NAMES[language]} only.",)
-    return Speech(text=text, voice=voice, language=language, speed=round(speed, 1)), notes
+    taken = round(speed, 1)
+    if taken != speed:
+        notes = (*notes, f"Kling takes one decimal of speed, so it is {taken:g}.")
+    return Speech(text=text, voice=voice, language=language, speed=taken), notes
 
 
 def text_problems(model: Model, offer: ServiceOffer, text: str, sound: SoundLimits | None = None) -> Iterator[str]:
