@@ -27,6 +27,7 @@ from tests.jobs.house import RICH, House, a_house
 from tests.promises import keeps
 
 from kling_tools.jobs.ledger import Entry
+from kling_tools.jobs.submit import PATIENCE_SECONDS
 from kling_tools.model.money import to_micros
 from kling_tools.model.plan import Plan
 from kling_tools.model.status import Status
@@ -204,6 +205,17 @@ async def test_a_call_that_provably_did_not_get_in_is_made_again_and_no_other(
     async with a_house(tmp_path, provider=bureau) as house:
         task = await bought(house)
         assert (task.status, len(task.prepared)) == (Status.QUEUED, STEPS.index(path))
+        await house.until(task.id, Status.FETCHING, stride=5)
+        assert bureau.taken == [*STEPS]
+
+
+async def test_what_is_paid_for_is_not_given_up_for_a_moment_without_network(tmp_path: Path) -> None:
+    bureau = Bureau(fates={FACES: ["busy"]})
+    async with a_house(tmp_path, provider=bureau) as house:
+        task = await bought(house)
+        bureau.fates[FACES] = ["no wire"]
+        await house.beat(PATIENCE_SECONDS + 1)
+        assert (await house.task(task.id)).status is Status.QUEUED
         await house.until(task.id, Status.FETCHING, stride=5)
         assert bureau.taken == [*STEPS]
 

@@ -16,12 +16,15 @@ from tests.promises import keeps
 
 from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
 from kling_tools.jobs.ledger import Budget
+from kling_tools.model.errors import AnswerLost
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
     Claimed,
     Doubted,
     Event,
+    Failure,
     PutBack,
+    Rejected,
     Stored,
     Withdrawn,
 )
@@ -91,6 +94,19 @@ async def test_after_a_failure_the_same_request_is_a_new_wish(tmp_path: Path, en
     async with a_journal(tmp_path) as journal:
         await after(journal, a_task(fingerprint="same"), end)
         assert not (await journal.enqueue(a_task(fingerprint="same"), RICH, again=False)).repeated
+
+
+@keeps("nothing-twice")
+async def test_what_was_given_up_because_its_answer_was_lost_still_stands_for_its_request(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with a_journal(tmp_path, clock) as journal:
+        lost = Rejected(Failure.of(AnswerLost()))
+        first = await after(journal, a_task(fingerprint="same"), Claimed(), Doubted("cut"), lost)
+        assert first.status is Status.FAILED
+        repeated = await journal.enqueue(a_task(now=clock.now(), fingerprint="same"), RICH, again=False)
+        assert (repeated.repeated, repeated.task.id) == (True, first.id)
+        clock.time += SAME_REQUEST_SECONDS
+        assert not (await journal.enqueue(a_task(now=clock.now(), fingerprint="same"), RICH, again=False)).repeated
 
 
 async def test_a_finished_and_an_unsure_task_still_stand_for_their_request(tmp_path: Path) -> None:

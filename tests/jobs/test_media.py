@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from io import BytesIO
@@ -232,3 +234,30 @@ async def test_a_result_that_is_not_there_is_refused(tmp_path: Path) -> None:
         task = await finished(house, Output(kind="image", url=URL, path=str(tmp_path / "moved.png")))
         await refused(house, "image", task.id, "no longer at")
         await refused(house, "image", f"{task.id}#2", "has no file 2")
+
+
+async def test_files_that_are_too_much_for_one_call_together_are_refused_with_figures_and_the_way_out(
+    tmp_path: Path,
+) -> None:
+    async with a_house(tmp_path) as house:
+        names = [a_picture(tmp_path, f"{n}.png") for n in range(3)]
+        for name in names:
+            Path(name).write_bytes(heavy(20_000_000))
+        limits = ImageLimits(max_bytes=50_000_000, min_side=64, max_ratio=2.5)
+        given = [Input(role="reference", kind="image", text=n, name="references", limits=limits) for n in names]
+        two = await house.orders.prepare(replace(PLAN, inputs=tuple(given[:2])), "k0123456789ab", "sandbox")
+        assert len(two.media) == 2
+        with pytest.raises(BadMedia) as caught:
+            await house.orders.prepare(replace(PLAN, inputs=tuple(given)), "k0123456789ab", "sandbox")
+    told = caught.value.sentence()
+    for words in ("3 files", "80.1 MB", "at most 70 MB", "https URLs"):
+        assert words in told
+
+
+def heavy(size: int) -> bytes:
+    """Return a PNG of about so many bytes, all but a few in a chunk that nobody decodes."""
+    buffer = BytesIO()
+    Image.new("RGB", (640, 360)).save(buffer, "PNG")
+    whole, fill = buffer.getvalue(), b"\0" * size
+    chunk = struct.pack(">I", size) + b"prVt" + fill + struct.pack(">I", zlib.crc32(b"prVt" + fill))
+    return whole[:33] + chunk + whole[33:]

@@ -240,6 +240,15 @@ async def test_an_old_task_that_runs_is_watched_to_its_end(tmp_path: Path) -> No
         assert await house.bought() == [order.external_id]
 
 
+async def test_an_old_task_that_runs_takes_a_slot(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        write(house.folder, STATES[2])
+        new, _ = await house.decide("another")
+        await house.journal.enqueue(new, RICH, again=False)
+        assert await house.journal.claim(new.id, 1) is None
+        assert await house.journal.claim(new.id, 2) is not None
+
+
 @pytest.mark.parametrize("frames", [0, 1, 2])
 @keeps("nothing-lost")
 async def test_an_old_task_that_waits_is_sent_as_it_was_agreed_on(tmp_path: Path, frames: int) -> None:

@@ -11,11 +11,12 @@ from tests.files.conftest import picture_bytes
 from tests.jobs.finished import finished
 from tests.jobs.house import a_house
 from tests.jobs.test_media import SPOKEN, a_sound, a_video
+from tests.promises import keeps
 from tests.providers.values import PLAN
 from tests.studio.open import a_picture
 
 from kling_tools.client.probing import Probed
-from kling_tools.jobs.sources import Sources
+from kling_tools.jobs.sources import KEPT_SECONDS, Sources
 from kling_tools.model.errors import BadMedia, UnknownTask
 from kling_tools.model.media import Source
 from kling_tools.model.plan import Input
@@ -177,6 +178,15 @@ async def test_a_public_video_is_brought_here_once(tmp_path: Path) -> None:
         paths = {await sources.bring(url, tmp_path / "brought") for url in (CLIP, CLIP, f"{CLIP}?other")}
         assert len(paths) == len(looker.asked) == 2
         assert all(path.parent == tmp_path / "brought" and path.read_bytes() == b"film" for path in paths)
+
+
+@keeps("nothing-impossible")
+async def test_what_was_brought_earlier_does_not_stand_for_what_is_there_now(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        early = await looking(house.sources, Looker(b"monday")).bring(CLIP, tmp_path / "brought")
+        house.clock.step(KEPT_SECONDS)
+        late = await looking(house.sources, Looker(b"tuesday")).bring(CLIP, tmp_path / "brought")
+        assert (early.read_bytes(), late.read_bytes()) == (b"monday", b"tuesday")
 
 
 async def test_a_request_without_media_asks_nobody(tmp_path: Path) -> None:

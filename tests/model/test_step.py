@@ -14,6 +14,7 @@ from tests.providers.values import PLAN
 from kling_tools.model.errors import Moderated, Spent
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
+from kling_tools.model.specs import ImageSpec
 from kling_tools.model.status import LEGAL, TERMINAL, Status
 from kling_tools.model.tasks import (
     Advanced,
@@ -241,6 +242,32 @@ def test_cash_and_units_are_added_up_in_dollars() -> None:
     unpriced = told(Claimed(), Advanced(SPEECH), Claimed(), task=TASK)
     done = told(seen("succeeded", charge=Charge(units=Decimal(1))), task=unpriced)
     assert done.charge == Charge(units=Decimal("1.05"), usd=None)
+
+
+def test_that_no_cash_was_taken_does_not_make_units_free() -> None:
+    done = told(Claimed(), seen("succeeded", charge=Charge(units=Decimal(1), usd=Decimal(0))))
+    assert done.charge == Charge(units=Decimal(1), usd=Decimal("0.14"))
+    both = told(Claimed(), seen("succeeded", charge=Charge(units=Decimal(1), usd=Decimal("0.5"))))
+    assert both.charge == Charge(units=Decimal(1), usd=Decimal("0.64"))
+
+
+@pytest.mark.parametrize("end", [seen("failed"), Rejected(Failure(code="x", message="No.", spent="no"))])
+def test_an_earlier_call_that_did_not_tell_its_charge_is_not_called_free(end: Event) -> None:
+    spoken = told(Claimed(), Advanced(replace(SPEECH, units=None)), Claimed())
+    failed = told(end, task=spoken)
+    assert failed.failure is not None
+    assert (failed.failure.spent, failed.charge) == ("unknown", None)
+
+
+@pytest.mark.parametrize(("units", "spent"), [(None, "unknown"), ("0", "no"), ("0.1", "yes")])
+def test_what_was_answered_at_once_and_did_not_tell_its_charge_is_not_called_free(
+    units: str | None, spent: str
+) -> None:
+    cut_out = replace(PRICED, plan=replace(PRICED.plan, spec=ImageSpec(product="cutouts")))
+    charge = None if units is None else Charge(units=Decimal(units))
+    failed = told(Claimed(), seen("failed", charge=charge), task=cut_out)
+    assert failed.failure is not None
+    assert failed.failure.spent == spent
 
 
 def test_how_a_result_was_kept_is_told_with_the_task() -> None:

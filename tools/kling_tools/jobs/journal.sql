@@ -12,9 +12,11 @@ SELECT document FROM tasks WHERE id = :id;
 
 -- name: same_request
 -- The newest task for the same request that is neither refused nor taken back. While it is open whether it was
--- accepted at all, its age says nothing, all the less by a clock that was moved.
+-- accepted at all, its age says nothing, all the less by a clock that was moved. What was given up because its answer
+-- was lost may have been bought: a call that is merely repeated does not buy it once more.
 SELECT document FROM tasks
-WHERE fingerprint = :fingerprint AND status NOT IN ('failed', 'cancelled')
+WHERE fingerprint = :fingerprint AND status <> 'cancelled'
+  AND (status <> 'failed' OR json_extract(document, '$.failure.code') = 'answer_lost')
   AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
 ORDER BY created DESC LIMIT 1;
 
@@ -26,7 +28,7 @@ ORDER BY created, id;
 -- name: occupied_slots
 -- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
 -- than the task that asks, or a stream of new wishes would keep it waiting for ever.
-SELECT coalesce(sum(json_extract(document, '$.plan.slots')), 0) FROM tasks
+SELECT coalesce(sum(coalesce(json_extract(document, '$.plan.slots'), 1)), 0) FROM tasks
 WHERE account = :account AND model = :model
   AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
        OR (status = 'queued' AND (created, id) < (:created, :id)));

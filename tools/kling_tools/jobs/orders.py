@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -17,13 +18,16 @@ from kling_tools.files.pictures import read_header, sniff
 from kling_tools.files.preview import last_frame
 from kling_tools.jobs.journal import Journal
 from kling_tools.model.errors import BadMedia, UnknownTask, quoted
-from kling_tools.model.inputs import SoundLimits
+from kling_tools.model.inputs import SoundLimits, megabytes
 from kling_tools.model.media import FileRef, ImageLimits, Medium, TaskRef, UrlRef, parse_media
 from kling_tools.model.plan import Input, Order, Plan
 from kling_tools.model.tasks import Output, Task
 
 #: An address is not given away when it may die before it is fetched.
 FRESH_SECONDS = 3600.0
+#: The most base64 that one call carries. Kling tells no bound (kling-official 11, 15.7); one picture of the largest
+#: size fits, and a line of 10 Mbit/s carries it before the call is given up.
+MOST_SENT = 70_000_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ class Orders:
         Raises:
             BadMedia, UnknownTask, EncoderMissing, MediaFailed: nothing was sent.
         """
-        media = [await self._medium(given, plan, account) for given in plan.inputs]
+        media: list[Medium] = []
+        for given in plan.inputs:
+            media.append(await self._medium(given, plan, account))
+            _check_load(media)
         return Order(plan=plan, external_id=task_id, media=tuple(media))
 
     async def resume(self, task: Task) -> Order:
@@ -172,6 +179,17 @@ def _folders(plan: Plan) -> tuple[Path, ...]:
     named = [parse_media(given.text) for given in plan.inputs]
     paths = [ref.path for ref in named if isinstance(ref, FileRef)]
     return tuple(folder for path in paths for folder in (path.parent, path.resolve().parent))
+
+
+def _check_load(media: Sequence[Medium]) -> None:
+    """Refuse files that are too much for one call together, before the next one is read."""
+    sizes = [4 * ((len(medium.data) + 2) // 3) for medium in media if medium.data]
+    if (load := sum(sizes)) > MOST_SENT:
+        raise BadMedia(
+            f"The first {len(sizes)} files come to {megabytes(load)} as they are sent (base64); "
+            f"at most {megabytes(MOST_SENT)} go into one call.",
+            advice="Save them smaller, for example as JPEG, or pass https URLs, which Kling fetches itself.",
+        )
 
 
 def _digest(path: Path) -> str:

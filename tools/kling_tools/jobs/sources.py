@@ -24,6 +24,8 @@ from kling_tools.model.tasks import Task
 
 #: The largest video that Kling itself would take (kling-official 11).
 MOST_BROUGHT = 200_000_000
+#: How long a copy stands for what is at its address: a call that is repeated does not fetch it again.
+KEPT_SECONDS = 600.0
 
 _FILMS = frozenset({".mp4", ".mov", ".m4v", ".webm"})
 _SOUNDS = frozenset({".mp3", ".wav", ".m4a", ".aac"})
@@ -124,12 +126,14 @@ class Sources:
         raise BadMedia(f"{name} has to be {_A[kind]}, not {_A[source.kind]}.", advice="Pass another file or address.")
 
     async def bring(self, url: str, directory: Path) -> Path:
-        """Return the copy of a public video on this machine, fetched unless it is here.
+        """Return the copy of a public video on this machine, fetched unless it was just now.
 
         Raises:
             BadMedia: it cannot be fetched.
         """
-        target = directory / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.mp4"
+        # Later another video may be there; the older copy stays for the task that was decided with it.
+        asked = f"{url} {int(self.journal.now() // KEPT_SECONDS)}"
+        target = directory / f"{hashlib.sha256(asked.encode()).hexdigest()[:24]}.mp4"
         if await asyncio.to_thread(target.is_file):
             return target
         if self.prober is None:

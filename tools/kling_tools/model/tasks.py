@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from kling_tools.model.errors import KlingError, Spent, TaskFailed
-from kling_tools.model.plan import Plan, Prepared
+from kling_tools.model.plan import AT_ONCE, Plan, Prepared
 from kling_tools.model.status import LEGAL, LOOKED_AT, Status
 
 OutputKind = Literal["video", "image", "audio", "voice", "element"]
@@ -237,8 +237,8 @@ def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:
 
 def _rejected(task: Task, failure: Failure, now: float) -> Task:
     charge = task.charge or _charged(task, None)
-    if charge is not None and failure.spent == "no":
-        failure = replace(failure, spent="yes")
+    if failure.spent == "no":
+        failure = replace(failure, spent="yes" if charge is not None else _untold(task))
     return _to(task, Status.FAILED, now, failure=failure, charge=charge, trouble="")
 
 
@@ -259,11 +259,17 @@ def _charged(task: Task, seen: Charge | None) -> Charge | None:
     )
 
 
+def _untold(task: Task) -> Spent:
+    """Return what a failure without a figure leaves: earlier calls were made, and not each says what it took."""
+    return "unknown" if any(p.units is None for p in task.prepared) else "no"
+
+
 def _in_dollars(charge: Charge | None, unit_usd: Decimal | None) -> Charge | None:
-    # Packs are billed in units, and a unit has a price (kling-official 10.1).
-    if charge is None or charge.usd is not None or charge.units is None or unit_usd is None:
+    # Packs are billed in units, and a unit has a price (kling-official 10.1). What is told beside them as money comes
+    # on top: an account with a pack may be told that no cash was taken.
+    if charge is None or charge.units is None or unit_usd is None:
         return charge
-    return replace(charge, usd=charge.units * unit_usd)
+    return replace(charge, usd=(charge.usd or Decimal(0)) + charge.units * unit_usd)
 
 
 def _seen(task: Task, seen: Observation, now: float) -> Task:
@@ -284,7 +290,9 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
             return moved
         case "failed":
             charge: Charge | None = known["charge"]
-            spent: Spent = "yes" if charge and (charge.units or charge.usd) else "no"
+            at_once = task.plan.spec.product in AT_ONCE  # what is answered at once was done, whatever came of it
+            took = charge and (charge.units or charge.usd)
+            spent: Spent = "yes" if took else "unknown" if at_once and charge is None else _untold(task)
             reason = seen.reason or "Kling gave no reason."
             failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent, advice=seen.advice)
             failure = replace(Failure.of(failed), code=seen.cause or failed.code)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from kling_tools.model.media import MediaKind
 from kling_tools.model.requests.base import ELEMENT, Prompt, Ratio, Request, Resolution, SpendingRequest, WaitSeconds
@@ -16,6 +17,16 @@ Camera = Literal[
     "truck_right", "pedestal_up", "pedestal_down", "roll_left", "roll_right", "orbit_left", "orbit_right", "follow",
     "handheld",
 ]  # fmt: skip
+
+
+# Kling's own way to write shots in a prompt (kling-official 3.1); without its switch they make one shot.
+_SHOTS = re.compile(r"\s*(?:shot|镜头)\s*1\s*[,，]\s*\d+\s*[,，].*[;；]", re.IGNORECASE | re.DOTALL)
+
+
+def _told(voice: str) -> str:
+    if not voice.strip():
+        raise ValueError("voices has an empty id: list_library kind=voices shows them")
+    return voice.strip()
 
 
 class ShotRequest(Request):
@@ -39,7 +50,9 @@ class CreateVideo(SpendingRequest):
     resolution: Resolution = "720p"
     aspect_ratio: Ratio = Field("16:9", description="16:9, 9:16 or 1:1; with image the video follows it")
     audio: bool = Field(False, description="Sound made with the picture")
-    voices: Annotated[list[str], Field(max_length=5)] = Field([], description="Voice ids, Kling 2.6")
+    voices: Annotated[list[Annotated[str, AfterValidator(_told)]], Field(max_length=5)] = Field(
+        [], description="Voice ids, Kling 2.6"
+    )
     camera: Camera = "none"
     negative_prompt: str = ""
     cfg_scale: float | None = Field(None, ge=0, le=1)
@@ -58,6 +71,8 @@ class CreateVideo(SpendingRequest):
             )
         if not self.shots and not self.prompt.strip():
             raise ValueError("prompt is empty: say what happens in the video")
+        if _SHOTS.match(self.prompt):
+            raise ValueError('prompt tells shots: pass them as shots=[{"prompt": "...", "seconds": 3}, ...] instead')
         if self.last_image and not self.image:
             raise ValueError("last_image needs image: no Kling model takes a last frame alone")
         if self.asks_ratio and self.image and self.image.startswith("https://"):
