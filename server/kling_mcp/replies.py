@@ -239,7 +239,9 @@ def money(cost: CostFacts) -> str:
     if cost.usd is None:
         return "price unknown"
     units = f" ({cost.units} units)" if cost.units is not None else ""
-    return f"{'about ' if cost.basis == 'estimate' else ''}{dollars(Decimal(cost.usd))}{units}"
+    about = "about " if cost.basis == "estimate" and cost.most_usd is None else ""
+    most = f" to {dollars(Decimal(cost.most_usd))}" if cost.most_usd is not None else ""
+    return f"{about}{dollars(Decimal(cost.usd))}{most}{units}"
 
 
 def _bill(cost: CostFacts) -> str:

@@ -9,7 +9,7 @@ from tests.jobs.house import START, a_house, a_task
 from tests.promises import keeps
 from tests.studio.open import a_studio, ask, environment, studio_of
 
-from kling_tools.model.errors import Impossible, InvalidArguments
+from kling_tools.model.errors import AnswerLost, Impossible, InvalidArguments
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Failure, Hindered, step
 from kling_tools.operations.all import ALL, BUYING, offered
@@ -169,6 +169,12 @@ NEXT = {
     Status.FAILED: "create it again",
     Status.CANCELLED: "taken back",
 }
+
+
+async def test_after_a_lost_answer_nobody_is_told_to_create_it_again(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        task = a_task(status=Status.FAILED, failure=Failure.of(AnswerLost()))
+        assert show(task, studio_of(house)).next.startswith("ask the person before")
 
 
 @pytest.mark.parametrize("status", list(Status))

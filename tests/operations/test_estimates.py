@@ -89,6 +89,20 @@ async def test_every_tool_that_spends_is_priced_as_it_is_bought_and_nothing_is_s
         ]
 
 
+@keeps("within-budget")
+async def test_where_a_length_is_not_known_the_worst_case_is_told_too(tmp_path: Path) -> None:
+    wish = {"image": a_picture(tmp_path, "p.jpg", 640, 640), "video": "https://a.test/dance.mp4"}
+    async with a_house(tmp_path) as house:
+        studio = studio_of(house)
+        facts = await ask(studio, "estimate_cost", tool="transfer_motion", arguments=wish)
+        (quote,) = facts.quotes
+        assert (quote.cost.usd, quote.cost.most_usd, facts.needs_confirmation) == ("0.378", "3.78", True)
+        assert "for $0.378 to $3.78." in tell(facts)
+        bought = await ask(studio, "transfer_motion", **wish, confirm_cost=True)
+        assert bought.cost.most_usd == "3.78"
+        assert "price $0.378 to $3.78." in tell(bought)
+
+
 @pytest.mark.parametrize(
     ("tool", "words"),
     [

@@ -180,6 +180,12 @@ def test_an_empty_pack_is_named_by_what_it_pays_for(product: str, pack: str) -> 
     assert "will not help" in error.advice
 
 
+def test_a_value_that_speech_refuses_is_perhaps_the_voice() -> None:
+    answer = an_answer({"code": 1201, "message": "voice_id value 'x' is invalid", "request_id": "r"}, 400)
+    assert "list_models tool=create_speech" in refusal(answer, product="/v1/audio/tts").advice
+    assert "list_models" not in refusal(answer, product="/v1/videos/avatar/image2video").advice
+
+
 def test_a_bill_that_is_not_paid_is_not_an_empty_pack() -> None:
     assert "Pay" in refusal(recorded("standard", "refused_1101"), product="/v1/images/generations").advice
 

@@ -132,6 +132,16 @@ def test_an_avatar_speaks_first() -> None:
     assert body["audio_id"] == "aud-1"
 
 
+def test_an_avatar_is_not_made_of_speech_that_is_longer_than_its_price() -> None:
+    order = an_order(("image", PICTURE), spec=AVATAR, video_seconds=3.0, prepared=(SPOKEN,))
+    with pytest.raises(Impossible) as caught:
+        DIALECT.create(order)
+    assert "3.5 s long" in caught.value.message
+    assert "create_speech" in caught.value.advice
+    for most in (3.5, 4.0):
+        DIALECT.create(replace(order, plan=replace(order.plan, video_seconds=most)))
+
+
 def test_faces_come_with_their_session_their_times_and_their_price() -> None:
     order = replace(LIP_ORDER, prepared=(SPOKEN,))
     found = DIALECT.accepted(order, DIALECT.create(order), recorded("legacy", "faces"))

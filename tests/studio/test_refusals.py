@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.files.test_sounds import wav
 from tests.jobs.house import a_house
 from tests.promises import keeps
 from tests.studio.open import a_picture, a_studio, ask, refused, studio_of
@@ -64,6 +65,21 @@ async def test_consent_lets_an_expensive_wish_pass(tmp_path: Path) -> None:
         await refused(studio, errors.NeedsConfirmation, prompt="x", seconds=15)
         task = await ask(studio, "create_video", prompt="x", seconds=15, confirm_cost=True)
         assert task.cost.usd == "1.26"
+
+
+async def test_who_is_asked_to_agree_is_told_what_was_decided(tmp_path: Path) -> None:
+    pictures = [a_picture(tmp_path)] * 2
+    async with a_studio(tmp_path, KLING_ALLOW_UNPRICED="1") as studio:
+        near = ("kis_pro", "not among those known", "kiss_pro", "confirm_cost=true")
+        await refused(studio, errors.NeedsConfirmation, *near, by="apply_effect", scene="kis_pro", images=pictures)
+
+
+async def test_a_sample_that_lies_here_is_refused_before_it_becomes_a_task(tmp_path: Path) -> None:
+    sample = tmp_path / "pictures/a.wav"
+    async with a_studio(tmp_path) as studio:
+        sample.write_bytes(wav(6))
+        more = {"name": "me", "sample": str(sample)}
+        await refused(studio, BadMedia, "by address only", "https", by="create_voice", **more)
 
 
 @pytest.mark.parametrize("variable", ["KLING_MAX_USD_PER_CALL", "KLING_MAX_USD_PER_DAY"])

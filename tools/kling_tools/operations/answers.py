@@ -15,7 +15,8 @@ from kling_tools.model.money import plain
 from kling_tools.model.status import Shown
 
 if TYPE_CHECKING:
-    from kling_tools.model.tasks import Output, Task
+    from kling_tools.model.money import Price
+    from kling_tools.model.tasks import Charge, Output, Task
     from kling_tools.studio import Studio
 
 
@@ -26,9 +27,10 @@ class Facts(BaseModel):
 
 
 class CostFacts(Facts):
-    """What a task costs; `charged_usd` once the provider has said it."""
+    """What a task costs: `usd` at least, `most_usd` at worst where that is more; `charged_usd` once it is known."""
 
     usd: str | None
+    most_usd: str | None = None
     units: str | None
     basis: Literal["exact", "estimate", "unknown"]
     charged_usd: str | None = None
@@ -256,7 +258,7 @@ def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
         model=task.plan.model,
         simulated=task.simulated,
         label=task.label,
-        cost=_cost(task),
+        cost=cost(task.plan.price, task.charge),
         eta_seconds=studio.eta(task),
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
@@ -273,10 +275,11 @@ def task_uri(task_id: str) -> str:
     return f"kling://tasks/{task_id}"
 
 
-def _cost(task: Task) -> CostFacts:
-    price, charge = task.plan.price, task.charge
+def cost(price: Price, charge: Charge | None = None) -> CostFacts:
+    """Return a price, and what was charged where the provider has said it."""
     return CostFacts(
         usd=None if price.usd is None else plain(price.usd),
+        most_usd=None if price.most is None or price.most == price.usd else plain(price.most),
         units=None if price.units is None else plain(price.units),
         basis=price.basis,
         charged_usd=None if charge is None or charge.usd is None else plain(charge.usd),
@@ -320,6 +323,8 @@ def _next(task: Task, eta: int | None) -> str:
         case "succeeded":
             return _after(task)
         case "failed":
+            if task.failure is not None and task.failure.spent == "unknown":
+                return "ask the person before you create it again: whether it was charged is not known"
             if task.failure is not None and task.failure.retryable:
                 return "create it again with the same arguments"
             return "change what the error names, then create it again"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kling_tools.model.errors import InvalidArguments, KlingError, quoted
 from kling_tools.model.money import plain
 from kling_tools.model.requests import EstimateCost, SpendingRequest
-from kling_tools.operations.answers import CostFacts, EstimateFacts, QuoteFacts
+from kling_tools.operations.answers import EstimateFacts, QuoteFacts, cost
 from kling_tools.operations.operation import Answer, Operation, Report
 
 if TYPE_CHECKING:
@@ -52,17 +52,11 @@ def _quote(quote: Quote) -> QuoteFacts:
         return QuoteFacts(
             provider=quote.provider, model=None, simulated=quote.simulated, cost=None, refused=refused, notes=[]
         )
-    price = outcome.price
-    cost = CostFacts(
-        usd=None if price.usd is None else plain(price.usd),
-        units=None if price.units is None else plain(price.units),
-        basis=price.basis,
-    )
     return QuoteFacts(
         provider=quote.provider,
         model=outcome.model,
         simulated=quote.simulated,
-        cost=cost,
+        cost=cost(outcome.price),
         refused=None,
         notes=list(outcome.notes),
     )

@@ -96,9 +96,10 @@ class Decisions:
 
     def _ask_the_person(self, task: Task) -> None:
         hold(task, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
+        notes = "".join(f" {note}" for note in task.plan.notes)
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "
-            f"{dollars(self.opened.settings.confirm_above_usd)} the person has to agree.",
+            f"{dollars(self.opened.settings.confirm_above_usd)} the person has to agree.{notes}",
             advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
         )
 

@@ -32,6 +32,7 @@ class Envelope:
     data: Any = field(default=None, repr=False)
 
 
+_SPEECH = "/v1/audio/tts"
 #: Which pack pays, by the start of a product's path (kling-official 9.1, 10.1).
 _PACKS: Mapping[str, str] = {
     "/v1/images/kolors-virtual-try-on": "try-on",
@@ -114,6 +115,8 @@ def failure(envelope: Envelope, standard: Standard, *, pair: bool | None = None,
         message += f": {quoted(envelope.message)}"
     message += "."
     advice = _which_pack(product) if entry.error is NoBalance else ""
+    if entry.error is errors.NotAccepted and product == _SPEECH:  # a wrong voice comes so (kling-official 5.1)
+        advice = "Perhaps the voice: leave it out, or take one from list_models tool=create_speech."
     if issubclass(entry.error, ProviderBroken):
         return entry.error(message, advice=advice or entry.advice)
     return entry.error(

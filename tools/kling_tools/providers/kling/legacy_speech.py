@@ -15,6 +15,7 @@ from kling_tools.providers.kling.placement import placed, sound_ms
 
 SPEECH = "/v1/audio/tts"
 FACES = "/v1/videos/identify-face"
+_SLACK = 0.1  # seconds that a container rounds
 
 
 def speech(order: Order, spec: SpeechSpec) -> Body:
@@ -71,7 +72,17 @@ def lip_sync(order: Order, spec: LipSyncSpec) -> Body:
 
 
 def avatar(order: Order, spec: AvatarSpec) -> Body:
-    """Return the body for a talking portrait (kling-official 4.10)."""
+    """Return the body for a talking portrait (kling-official 4.10).
+
+    Raises:
+        Impossible: the speech became longer than the price was reckoned for.
+    """
+    said, most = order.brought("speech"), order.plan.video_seconds
+    if said is not None and most and (said.seconds or 0) > most + _SLACK:
+        raise Impossible(
+            f"The speech became {said.seconds:g} s long, and the price was reckoned for {most:g} s at most.",
+            advice="create_speech first, then pass its task id as audio: then the price is known before.",
+        )
     return {
         "image": content(order.first("image"), "portrait"),
         **_sound(order),
