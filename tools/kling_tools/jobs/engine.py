@@ -166,6 +166,10 @@ class Engine:
             self.bell.ring()
         await self.bell.wait(self._clock, seconds)
 
+    def looks(self, account: str) -> int:
+        """Return how often everything that runs at an account was looked at since the start."""
+        return self._watches[account].looks
+
     async def beat(self, account: Account) -> None:
         """Do everything that is due for an account, once."""
         watch = self._watches[account.name]

@@ -48,6 +48,7 @@ class Watch:
         self.account = account
         self.roster = Roster(account.journal, account.name)
         self.key = f"look {account.name}"
+        self.looks = 0
         self._clock = clock
         self._times = times
         self._rests = rests
@@ -183,6 +184,7 @@ class Watch:
         self._gap = float("inf") if self._looked is None else at - self._looked
         if whole:
             self._looked, self._requests = at, sight.requests
+            self.looks += 1
         now = self._clock.now()
         told = ((task.id, _told(task, sight, now)) for task in running.values())
         await self._write([(task_id, event) for task_id, event in told if event is not None])
