@@ -293,7 +293,7 @@ class House:
             await self.open_again()
 
     def _under_way(self) -> list[asyncio.Task[Any]]:
-        return [t for t in asyncio.all_tasks() if TASK_ID.fullmatch(t.get_name())]
+        return [t for t in asyncio.all_tasks() if TASK_ID.fullmatch(t.get_name()) or t.get_name().startswith("look ")]
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

@@ -121,7 +121,7 @@ async def test_how_long_tasks_took_is_told_newest_first(tmp_path: Path) -> None:
             clock.time += took
             await journal.apply(task.id, seen(task, "succeeded"))
             await journal.apply(task.id, Stored((Output(kind="video", url="", path="/v.mp4"),)))
-        assert await journal.times_taken() == {("sandbox", "kling-3.0"): [40, 30]}
+        assert await journal.times_taken() == {("sandbox", "kling-3.0", 0.0): [40, 30]}
 
 
 async def test_what_the_provider_calls_by_an_id_is_found_once_it_is_made(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ and a download always, a create never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -16,27 +16,25 @@ import httpx2
 
 from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
+from kling_tools.client.survey import MAX_PAGES, Sight, Survey
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
 from kling_tools.model.errors import (
     AlreadyExists,
     KlingError,
     ProviderBroken,
-    ProviderRefused,
     Unauthorised,
     Unreachable,
     Unsure,
 )
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, Remote
-from kling_tools.providers.dialect import Page, WireAnswer, WireCall
+from kling_tools.providers.dialect import WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
 
 #: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again.
 SUBMIT_SECONDS = 100.0
 QUERY_SECONDS = 100.0
-#: How far a list is followed for one look: 20 pages of 500 are 10,000 tasks.
-MAX_PAGES = 20
 #: A clock that is further off than this explains a refused token.
 SKEW_SECONDS = 4.0
 
@@ -67,6 +65,7 @@ class Client:
         self._clock = clock
         self._wire = Wire(connection, clock, transport)
         self.desk = Desk(self._ask, clock, pair=bool(connection.access_key))
+        self._survey = Survey(connection.dialect, self._ask)
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
 
@@ -104,24 +103,19 @@ class Client:
         Raises:
             Unreachable, ProviderRefused, ProviderBroken: not one task could be seen.
         """
-        known = {remote.id: remote for remote in remotes}
-        seen: dict[str, Observation] = {}
-        trouble: KlingError | None = None
-        for call in self._dialect.looks(remotes):
-            wanted = {remote.id for remote in remotes if remote.product == call.product}
-            try:
-                async for page in self._pages(call, wanted):
-                    for found in page.observations:
-                        if remote := known.get(found.remote.id):  # ours knows the product; a shared query does not
-                            seen[remote.id] = replace(found, remote=remote)
-            except Unreachable as error:
-                trouble = error
-                break
-            except (ProviderRefused, ProviderBroken) as error:
-                trouble = trouble or error
-        if trouble is not None and not seen:
-            raise trouble
-        return list(seen.values())
+        seen = (await self.survey(remotes)).seen
+        # Ours knows the product; a question that all products share does not.
+        return [replace(seen[remote.id], remote=remote) for remote in remotes if remote.id in seen]
+
+    async def survey(self, remotes: Sequence[Remote], fresh: Collection[str] = ()) -> Sight:
+        """Return where very many tasks may stand, and which the provider does not show; never two looks at once.
+
+        `fresh` are the ids of tasks too young to be listed.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken: not one task could be seen.
+        """
+        return await self._survey.take(remotes, fresh)
 
     async def find(self, external_id: str, product: str) -> Observation | None:
         """Return the task that has our own id, or nothing when the provider says that there is none.
@@ -188,17 +182,6 @@ class Client:
         if found is None:
             raise Unsure(f"{refusal.message} It does not show yet.")
         return found
-
-    async def _pages(self, call: WireCall, wanted: set[str]) -> AsyncIterator[Page]:
-        """Follow a list until every wanted task was seen; a query by id is one page."""
-        following: WireCall | None = call
-        for _ in range(MAX_PAGES):
-            if following is None:
-                return
-            page = self._dialect.page(following, await self._ask(following))
-            yield page
-            wanted = wanted - {observation.remote.id for observation in page.observations}
-            following = page.next if wanted else None
 
     async def _ask(self, call: WireCall) -> WireAnswer:
         """Send a query: whatever broke on the way, it may be asked again."""

@@ -9,35 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
-from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Election
 from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.pace import Times
+from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.submit import resolve, submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
+from kling_tools.jobs.watch import FIRST_SILENCE, LONGEST_SILENCE, Watch
+from kling_tools.jobs.watched import Watched
 from kling_tools.model.errors import KlingError
 from kling_tools.model.plan import Order
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Hindered, Observation, Seen, Task
+from kling_tools.model.tasks import Hindered, Task
 
 log = logging.getLogger(__name__)
 
+#: While something is under way or somebody waits: how soon what another process did is seen.
 TICK_SECONDS = 1.0
+#: While nothing is: how soon it is seen that another process left something behind.
+IDLE_SECONDS = 10.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
 #: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
 FIRST_REST, LONGEST_REST = 10.0, 600.0
-#: Between two questions that the provider does not answer: a key it refuses must not knock every five seconds.
-FIRST_SILENCE, LONGEST_SILENCE = 5.0, 60.0
 #: Downloads at a time: more would only share one wire.
 DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
@@ -46,8 +50,6 @@ FAREWELL_SECONDS = 5.0
 #: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
 #: journal lets one of them through in any case.
 FOREIGN_SECONDS = 5.0
-#: A task that was just accepted may be missing from the provider's answers for a while.
-UNSEEN_SECONDS = 60.0
 
 Submission = asyncio.Task[tuple[Task, KlingError | None]]
 
@@ -71,21 +73,19 @@ class Engine:
     ) -> None:
         self.accounts = {a.name: a for a in accounts}
         self.bell = Bell()
-        self.times: dict[tuple[str, str], list[float]] = {}
+        self.times = Times()
         self._journal = journal
         self._outputs = outputs
         self._clock = clock
         self._lock_dir = lock_dir
         self._vigil = Vigil(clock, quarantine)
-        self._looked: dict[str, float] = {}
-        self._retry_at: dict[str, float] = {}
-        self._rests: dict[str, float] = {}
-        self._soon: set[str] = set()
+        self._rests = Rests(clock)
+        self._watches = {a.name: Watch(a, clock, self.times, self._rests) for a in accounts}
         self._mine: set[str] = set()
         self._starting: set[str] = set()
         self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._learned = False
-        self._downloads = asyncio.Semaphore(DOWNLOADS)
+        self._downloads: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
         journal.on_change = self._changed
 
@@ -121,114 +121,103 @@ class Engine:
             # A caller who left in between may have left a written intent: from here on `pump` sees it.
             self._starting.discard(task.id)
 
-    def pump(self, account: Account, tasks: Sequence[Task]) -> None:
-        """Send what waits, oldest first, as far as slots are free."""
-        if account.frozen:
+    def pump(self, account: Account) -> None:
+        """Send what waits, oldest first, as far as slots are free; of what is known of the account's tasks."""
+        roster = self._watches[account.name].roster
+        queued = [t for t in roster.waiting() if t.status is Status.QUEUED]
+        if account.frozen or not queued:
             return
         now = self._clock.now()
         taken: Counter[str] = Counter()
-        for task in tasks:
+        for task in roster:
             if task.status in _IN_SLOT or task.id in self._at_work:
-                taken[task.plan.model] += task.plan.slots
-        for task in tasks:
-            if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
+                taken[task.model] += task.slots
+        for task in queued:
+            if not self._journal.is_due(task) or self._is_busy_with(task):
                 continue
             if task.id not in self._mine and 0 <= now - task.updated < FOREIGN_SECONDS:
                 continue
-            before = taken[task.plan.model]
-            taken[task.plan.model] += task.plan.slots  # also where it has to wait: nobody younger overtakes it
-            if not before or before + task.plan.slots <= account.slots:
+            before = taken[task.model]
+            taken[task.model] += task.slots  # also where it has to wait: nobody younger overtakes it
+            if not before or before + task.slots <= account.slots:
                 self._mine.add(task.id)  # whoever takes an orphan keeps it
-                self._begin(task.id, submit(account, task))
+                self._begin(task.id, self._submit(account, task.id))
 
-    def _is_busy_with(self, task: Task) -> bool:
+    def _is_busy_with(self, task: Watched) -> bool:
         return task.id in self._at_work or task.id in self._starting
 
     async def look_soon(self, *, external_id: str, remote_id: str) -> None:
-        """Look at a task at the next beat, since somebody said that it moved; nothing else of that is believed."""
-        for account in self.accounts:
-            for task in await self._journal.active(account):
+        """Look at a task at once, since somebody said that it moved; nothing else of that is believed."""
+        for watch in self._watches.values():
+            await watch.refresh()
+            for task in watch.roster:
                 if task.id == external_id or (task.remote is not None and task.remote.id == remote_id):
-                    self._soon.add(task.id)
+                    watch.soon(task.id)
                     if task.status in _DOUBTFUL:
-                        self._retry_at.pop(task.id, None)
+                        self._rests.hasten(task.id)
+                    self.bell.ring()
+
+    async def wait(self, ids: Iterable[str], seconds: float) -> None:
+        """Return at the next change of anything, or after `seconds`; the looks at these tasks are closer meanwhile."""
+        wanted = list(ids)
+        news = [watch.awaited(wanted) for watch in self._watches.values()]
+        unknown = any(all(watch.roster[i] is None for watch in self._watches.values()) for i in wanted)
+        if unknown or any(news):  # what another process made a moment ago is not known here yet
+            self.bell.ring()
+        await self.bell.wait(self._clock, seconds)
+
+    def looks(self, account: str) -> int:
+        """Return how often everything that runs at an account was looked at since the start."""
+        return self._watches[account].looks
 
     async def beat(self, account: Account) -> None:
         """Do everything that is due for an account, once."""
-        tasks = await self._journal.active(account.name)
-        self.pump(account, tasks)
-        for task in tasks:
-            if self._is_busy_with(task) or self._rests_still(task.id):
+        watch = self._watches[account.name]
+        watch.notice_leaps()
+        if await watch.refresh():
+            self.bell.ring()
+        self.pump(account)
+        for task in watch.roster.waiting():
+            if self._is_busy_with(task) or self._rests.left(task.id):
                 continue
             if task.status is Status.QUEUED and account.frozen:
-                await self._journal.apply(task.id, Hindered(account.frozen), standing=task)
+                if task.trouble != account.frozen:
+                    await self._hinder(task, account.frozen)
             elif task.status in _DOUBTFUL:
-                self._soon.discard(task.id)
-                self._again_in(task.id, FIRST_SILENCE)
-                self._begin(task.id, self._resolve(account, task))
-            elif task.status is Status.FETCHING:
+                watch.done_soon(task.id)
+                self._rests.until(task.id, FIRST_SILENCE)
+                self._begin(task.id, self._resolve(account, task.id))
+            elif task.status is Status.FETCHING and len(self._downloads) < DOWNLOADS:
                 if task.trouble:
-                    self._rest(task.id, FIRST_REST, LONGEST_REST)
+                    self._rests.rest(task.id, FIRST_REST, LONGEST_REST)
                 else:
-                    self._again_in(task.id, 1.0)
-                self._begin(task.id, self._fetch(account, task))
-        await self._look(account, [t for t in tasks if t.status in _RUNNING and t.remote is not None])
+                    self._rests.until(task.id, 1.0)
+                self._downloads.add(task.id)
+                self._begin(task.id, self._fetch(account, task.id))
+        if watch.key not in self._at_work and not watch.seconds_left():
+            self._begin(watch.key, watch.look())
 
-    async def _look(self, account: Account, running: Sequence[Task]) -> None:
-        """Look at every running task in as few requests as the provider allows, once one of them is due."""
-        now = self._clock.now()
-        due = any(t.id in self._soon or self._due(t, account.speed) <= now for t in running)
-        if self._rests_still(account.name) or not due:
-            return
-        for task in running:
-            self._looked[task.id] = now
-            self._soon.discard(task.id)
-        try:
-            seen = await account.client.look([t.remote for t in running if t.remote])
-        except KlingError as error:
-            # What runs there goes on without us: a look that fails delays, and never ends, a task.
-            self._rest(account.name, FIRST_SILENCE, LONGEST_SILENCE)
-            for task in running:
-                await self._journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()))
-            return
-        self._rests.pop(account.name, None)
-        await self._note(running, {s.remote.id: s for s in seen})
+    async def _hinder(self, task: Watched, words: str) -> None:
+        for standing in (await self._journal.get([task.id])).values():
+            if standing.status is task.status:
+                await self._journal.apply(task.id, Hindered(words), standing=standing)
 
-    async def _note(self, running: Sequence[Task], seen: dict[str, Observation]) -> None:
-        for task in running:
-            observation = seen.get(task.remote.id) if task.remote else None
-            if observation is not None:
-                await self._journal.apply(task.id, Seen(observation))
-            elif self._clock.now() - (task.accepted_at or 0) > UNSEEN_SECONDS:
-                # Absence is no end: what was accepted may run on. But nobody should wait for it unawares.
-                gone = "Kling does not show this task at present; it was accepted, and is asked about further."
-                await self._journal.apply(task.id, Hindered(gone))
+    async def _submit(self, account: Account, task_id: str) -> None:
+        for task in (await self._journal.get([task_id])).values():
+            await submit(account, task)
 
-    async def _resolve(self, account: Account, task: Task) -> None:
-        self._mine.add(task.id)
-        if await resolve(account, task, self._vigil):
-            self._rests.pop(task.id, None)
-        else:
-            self._rest(task.id, FIRST_SILENCE, LONGEST_SILENCE)
+    async def _resolve(self, account: Account, task_id: str) -> None:
+        self._mine.add(task_id)
+        for task in (await self._journal.get([task_id])).values():
+            if task.status in _DOUBTFUL and not await resolve(account, task, self._vigil):
+                self._rests.rest(task_id, FIRST_SILENCE, LONGEST_SILENCE)
+                return
+        self._rests.calm(task_id)
 
-    async def _fetch(self, account: Account, task: Task) -> None:
-        async with self._downloads:
-            await fetch(account, self._outputs, task)
-
-    def _rest(self, key: str, first: float, longest: float) -> None:
-        """Leave a key alone, for twice as long each time."""
-        self._rests[key] = min(longest, 2 * self._rests.get(key, first / 2))
-        self._again_in(key, self._rests[key])
-
-    def _rests_still(self, key: str) -> bool:
-        return self._retry_at.get(key, float("-inf")) > self._clock.monotonic()
-
-    def _due(self, task: Task, speed: float) -> float:
-        times = self.times.get((task.account, task.plan.model), ())
-        return pace.next_look(task, times, self._looked.get(task.id), speed, self._clock.now())
-
-    def _again_in(self, key: str, seconds: float) -> None:
-        self._retry_at[key] = self._clock.monotonic() + seconds
+    async def _fetch(self, account: Account, task_id: str) -> None:
+        for task in (await self._journal.get([task_id])).values():
+            if task.status is Status.FETCHING:
+                await fetch(account, self._outputs, task)
 
     def _begin(self, key: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)
@@ -238,44 +227,57 @@ class Engine:
 
     def _finished(self, key: str, done: asyncio.Task[Any]) -> None:
         self._at_work.pop(key, None)
+        self._downloads.discard(key)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("task %s: %s", key, error, exc_info=error)
-            self._again_in(key, 10.0)
+            self._rests.until(key, 10.0)
+        self.bell.ring()
 
     def _changed(self, task: Task) -> None:
         if task.status not in _DOUBTFUL:
             self._vigil.forget(task.id)
         if task.status.ended:
-            for times in (self._looked, self._retry_at, self._rests):
-                times.pop(task.id, None)
+            self._rests.forget(task.id)
             self._mine.discard(task.id)
-            self._soon.discard(task.id)
-        if task.status is Status.SUCCEEDED and task.accepted_at and task.ended_at:
-            known = self.times.setdefault((task.account, task.plan.model), [])
-            known.insert(0, task.ended_at - task.accepted_at)
-            del known[20:]
+        if watch := self._watches.get(task.account):
+            watch.tell(task)
         self.bell.ring()
 
     async def _watch(self, account: Account) -> None:
-        election = Election(self._lock_dir, account.name)
+        election, watch = Election(self._lock_dir, account.name), self._watches[account.name]
         try:
             while True:
                 try:
-                    if election.won():
+                    won = election.won()
+                    if won:
                         await self._learn()
                         await self.beat(account)
-                    elif self._mine:
+                    else:
                         # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
-                        self.pump(account, await self._journal.active(account.name))
+                        if await watch.refresh():
+                            self.bell.ring()
+                        if self._mine:
+                            self.pump(account)
+                    pause = self._pause(watch, watches=won)
                 except Exception as error:
                     # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
                     log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
                     await self._clock.sleep(5 * TICK_SECONDS)
-                await self.bell.wait(self._clock, max(SHORTEST_TICK, TICK_SECONDS / account.speed))
+                    pause = SHORTEST_TICK
+                await self.bell.wait(self._clock, pause)
         finally:
             election.resign()
 
+    def _pause(self, watch: Watch, *, watches: bool) -> float:
+        """Return how long nothing is due: short while something is under way, since others may move it too."""
+        if not len(watch.roster):
+            return IDLE_SECONDS
+        tick = TICK_SECONDS / watch.account.speed
+        if watches and watch.key not in self._at_work:
+            tick = min(tick, watch.seconds_left())
+        return max(SHORTEST_TICK, tick)
+
     async def _learn(self) -> None:
         if not self._learned:
-            self.times = {k: v[:20] for k, v in (await self._journal.times_taken()).items()}
+            self.times.learn(await self._journal.times_taken())
             self._learned = True

@@ -16,7 +16,9 @@ from pydantic import TypeAdapter
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.ledger import Budget, Entry
+from kling_tools.jobs.pace import took
 from kling_tools.jobs.store import Connection, Store
+from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
@@ -79,7 +81,7 @@ class Journal:
         """Return the journal's time, seconds since the epoch."""
         return self.clock.now()
 
-    def is_due(self, task: Task) -> bool:
+    def is_due(self, task: Task | Watched) -> bool:
         """Whether a queued task has waited out its delay."""
         return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
@@ -155,6 +157,22 @@ class Journal:
             self.on_change(task)
         return task
 
+    async def apply_all(self, events: Sequence[tuple[str, Event]], gap: float = 0.0) -> None:
+        """Change several tasks, each by one event and its money with it, in one transaction; unknown ones are left out.
+
+        For a look that shows what became of many: a transaction each would keep the disk busy. `gap` is how long nobody
+        had looked before, seconds.
+        """
+        now = self.clock.now()
+
+        def work(db: Connection) -> list[Task]:
+            found = ((_get(db, task_id), event) for task_id, event in events)
+            changed = [_write(db, task, event, now, gap) for task, event in found if task is not None]
+            return [task for task in changed if task is not None]
+
+        for task in await self._store.do(work) if events else ():
+            self.on_change(task)
+
     async def sender(self, task_id: str) -> str:
         """Return the mark of the credentials a task was last sent with."""
         row = await self._store.read(lambda db: db.row("get_sender", id=task_id))
@@ -172,6 +190,24 @@ class Journal:
     async def active(self, account: str) -> list[Task]:
         """Return an account's tasks that have not ended, oldest first."""
         return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
+
+    async def news(self, account: str, version: int | None) -> tuple[int, dict[str, float] | None]:
+        """Return the journal's version, and when each of an account's unfinished tasks was last written.
+
+        The latter None where no other process has written since `version`, which costs next to nothing.
+        """
+
+        def work(db: Connection) -> tuple[int, dict[str, float] | None]:
+            row = db.row("version")
+            now = int(row[0]) if row else 0
+            return now, None if now == version else dict(db.rows("marks", account=account))
+
+        return await self._store.read(work)
+
+    async def watched(self, ids: Sequence[str]) -> list[Watched]:
+        """Return those of the tasks that have not ended, as far as watching has to know them."""
+        asked = json.dumps(list(ids))
+        return await self._store.read(lambda db: [Watched.from_row(r) for r in db.rows("watched", ids=asked)])
 
     async def search(self, search: Search) -> tuple[list[Task], int]:
         """Return one page, newest first, and how many match in all."""
@@ -213,13 +249,13 @@ class Journal:
         """Return what happened to a task, oldest first."""
         return await self._store.read(lambda db: [Happening(*r) for r in db.rows("history_of", task_id=task_id)])
 
-    async def times_taken(self) -> dict[tuple[str, str], list[float]]:
-        """Return seconds from accepted to done by account and model, newest first."""
+    async def times_taken(self) -> dict[tuple[str, str, float], list[float]]:
+        """Return seconds from accepted to done by account, model and seconds of video, newest first."""
 
-        def work(db: Connection) -> dict[tuple[str, str], list[float]]:
-            times: dict[tuple[str, str], list[float]] = {}
-            for account, model, took in db.rows("times_taken"):
-                times.setdefault((account, model), []).append(took)
+        def work(db: Connection) -> dict[tuple[str, str, float], list[float]]:
+            times: dict[tuple[str, str, float], list[float]] = {}
+            for account, model, length, seconds in db.rows("times_taken"):
+                times.setdefault((account, model, float(length)), []).append(seconds)
             return times
 
         return await self._store.read(work)
@@ -236,7 +272,6 @@ def _load(document: str) -> Task:
 
 
 def _columns(task: Task) -> dict[str, object]:
-    done = task.status is Status.SUCCEEDED and task.ended_at and task.accepted_at
     return {
         "id": task.id,
         "status": task.status.value,
@@ -246,7 +281,7 @@ def _columns(task: Task) -> dict[str, object]:
         "updated": task.updated,
         "fingerprint": task.fingerprint,
         "words": f"{task.label}\n{task.plan.words}".casefold(),
-        "took": (task.ended_at or 0) - (task.accepted_at or 0) if done else None,
+        "took": None,
         "document": _adapter().dump_json(task).decode(),
     }
 
@@ -265,17 +300,25 @@ def _moved_on(task: Task, standing: Task) -> bool:
     return (task.status, task.attempts) != (standing.status, standing.attempts)
 
 
-def _write(db: Connection, task: Task, event: Event, now: float) -> Task | None:
+def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.0) -> Task | None:
     changed = step(task, event, now)
     if changed is task:
         return None
-    columns = _columns(changed)
+    columns = {**_columns(changed), "took": _took(task, changed, gap)}
     db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "document")})
     _settle(db, changed)
     detail = changed.trouble or (changed.failure.message if changed.failure else "")
     if changed.status is not task.status or detail:
         _note(db, changed, now, type(event).__name__, detail)
     return changed
+
+
+def _took(before: Task, task: Task, gap: float) -> float | None:
+    """Return how long the provider took, once it is done; the journal keeps what it was told first."""
+    if task.status is not Status.FETCHING or before.status is Status.FETCHING or before.accepted_at is None:
+        return None
+    age = task.updated - before.accepted_at
+    return took(age, gap) if age > 0 else None
 
 
 def _settle(db: Connection, task: Task) -> None:

@@ -5,7 +5,7 @@ INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, wo
 VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :document);
 
 -- name: update_task
-UPDATE tasks SET status = :status, updated = :updated, took = :took, document = :document WHERE id = :id;
+UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document WHERE id = :id;
 
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
@@ -53,9 +53,27 @@ WHERE created >= :since
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0);
 
+-- name: version
+-- Changes when another connection to the file has written.
+PRAGMA data_version;
+
+-- name: marks
+SELECT id, updated FROM tasks WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled');
+
+-- name: watched
+SELECT id, status, created, updated, model,
+       json_extract(document, '$.plan.video_seconds'), json_extract(document, '$.plan.slots'),
+       json_extract(document, '$.plan.typical_seconds'), json_extract(document, '$.remote.id'),
+       json_extract(document, '$.remote.product'), json_extract(document, '$.remote.host'),
+       json_extract(document, '$.accepted_at'), json_extract(document, '$.not_before'),
+       json_extract(document, '$.trouble')
+FROM tasks
+WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 'failed', 'cancelled');
+
 -- name: times_taken
--- How long the latest successes of each model took, newest first.
-SELECT account, model, took FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
+-- How long the provider took for the latest that it could make, newest first.
+SELECT account, model, coalesce(json_extract(document, '$.plan.video_seconds'), 0), took
+FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
 
 -- name: insert_hold
 INSERT INTO ledger (task_id, day, simulated, state, held, charged)

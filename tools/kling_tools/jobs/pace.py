@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 
 from kling_tools.model.status import Status
@@ -10,26 +11,97 @@ from kling_tools.model.tasks import Task
 
 SHORTEST_LOOK = 2.0
 LONGEST_LOOK = 30.0
+#: While somebody waits for a straggler.
+LONGEST_AWAITED = 5.0
 #: With fewer known times a guess about the first look would only be late.
 ENOUGH_TIMES = 5
+#: How many times of a kind are remembered.
+MOST_TIMES = 20
+#: Where nothing is known, a first look that early shows what was refused at once.
+EARLY_LOOK = 4.0
+#: Where nothing is known: how much of the time that such tasks are said to take passes before the looks draw closer,
+#: how much after which it is a straggler, and by which part of its age the looks are apart in between.
+GUESSED_FIRST, GUESSED_LAST, GUESSED_STRIDE = 0.6, 1.4, 0.15
+#: Where times are known: looks between the fastest fifth and the slowest.
+LOOKS_IN_BETWEEN = 6
+
+#: Account, model and length of the video in seconds.
+Kind = tuple[str, str, float]
 
 
-def next_look(task: Task, times: Sequence[float], looked: float | None, speed: float, now: float) -> float:
-    """Return when to look at a running task next.
+@dataclass(frozen=True)
+class Expected:
+    """When a task may end, in seconds of its age: hardly before `first`, seldom after `last`.
 
-    First when the fastest fifth of such tasks was done, then ever slower with age: a straggler costs few requests,
-    and a task that just became due is found within a tenth of its age. `speed` is a simulator's.
+    `early` is an age for one look before that, 0 for none. `stride` is between looks from `first` on, seconds;
+    `share` the same as a part of the age. `shortest` is never fallen short of.
     """
-    start = task.accepted_at or now
-    if start > now:  # the clock was set back: how old the task is cannot be told
-        return now if looked is None or looked > now else looked + LONGEST_LOOK
+
+    first: float
+    last: float
+    early: float = 0.0
+    stride: float = 0.0
+    share: float = 0.0
+    shortest: float = SHORTEST_LOOK
+
+    def next_look(self, looked: float | None, *, awaited: bool = False) -> float:
+        """Return the age at which to look next, when the last look was at the age `looked`."""
+        if looked is None or looked < 0:
+            return self.early or self.first
+        if looked < self.first:
+            return max(self.first, looked + self.shortest)
+        # Ever slower from `last` on: a straggler costs few requests.
+        step = max(self.shortest, self.stride, self.share * looked, (looked - self.last) / 2)
+        return looked + min(step, max(self.shortest, LONGEST_AWAITED) if awaited else LONGEST_LOOK)
+
+
+def expected(times: Sequence[float], typical: float, speed: float) -> Expected:
+    """Return when such a task may end: from what others took, or from what they are said to. `speed`: a simulator's."""
     shortest = SHORTEST_LOOK / max(1.0, speed)
-    first = start + shortest
-    if len(times) >= ENOUGH_TIMES:
-        first = start + max(shortest, sorted(times)[len(times) // 5])
-    if looked is None or looked > now:
-        return first
-    return max(first, looked + min(LONGEST_LOOK, max(shortest, (looked - start) / 10)))
+    if len(times) < ENOUGH_TIMES:
+        said = typical / max(1.0, speed)
+        early = min(EARLY_LOOK / max(1.0, speed), GUESSED_FIRST * said)
+        first = max(early, GUESSED_FIRST * said)
+        return Expected(first, max(first, GUESSED_LAST * said), max(shortest, early), 0.0, GUESSED_STRIDE, shortest)
+    known = sorted(times)
+    first = max(shortest, known[len(known) // 5])
+    last = max(first, known[len(known) * 4 // 5])
+    return Expected(first, last, 0.0, (last - first) / LOOKS_IN_BETWEEN, 0.0, shortest)
+
+
+def took(age: float, gap: float) -> float:
+    """Return how long a task took that was found done at an age, `gap` seconds after it was last looked at.
+
+    It ended somewhere in between: to take the moment of the look for the end would have every look wait for the last
+    one's delay. Where nobody had looked for long, a tenth less than its age, so that the next look is earlier.
+    """
+    return age - min(gap, age / 5) / 2
+
+
+@dataclass
+class Times:
+    """How long tasks took, newest first, by kind; seconds from accepted to done."""
+
+    known: dict[Kind, list[float]] = field(default_factory=dict)
+
+    def learn(self, times: Mapping[Kind, Iterable[float]]) -> None:
+        """Take what the journal knows, in place of everything."""
+        self.known = {kind: list(took)[:MOST_TIMES] for kind, took in times.items()}
+
+    def add(self, kind: Kind, took: float) -> None:
+        """Take one more."""
+        self.known[kind] = [took, *self.known.get(kind, ())][:MOST_TIMES]
+
+    def of(self, account: str, model: str, length: float) -> Sequence[float]:
+        """Return what such tasks took; where too few of this length are known, those of any length."""
+        exact = self.known.get((account, model, length), [])
+        if len(exact) >= ENOUGH_TIMES:
+            return exact
+        return [took for (a, m, _), many in self.known.items() if (a, m) == (account, model) for took in many]
+
+    def of_task(self, task: Task) -> Sequence[float]:
+        """Return what tasks like this one took."""
+        return self.of(task.account, task.plan.model, task.plan.video_seconds)
 
 
 def seconds_left(task: Task, times: Sequence[float], speed: float, now: float) -> int | None:

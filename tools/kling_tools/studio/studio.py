@@ -160,7 +160,7 @@ class Studio:
             words = f"{len(tasks) - len(running)} of {len(tasks)} done" if len(tasks) > 1 else running[0].status.shown
             trouble = next((t.trouble for t in running if t.trouble), "")
             await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
-            await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, seconds - passed))
+            await self._engine.wait([t.id for t in running], min(SLICE_SECONDS, seconds - passed))
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""
@@ -170,7 +170,7 @@ class Studio:
 
     def eta(self, task: Task) -> int | None:
         """Return about how many seconds are left, None where the task has ended."""
-        times = self._engine.times.get((task.account, task.plan.model), ())
+        times = self._engine.times.of_task(task)
         account = self._opened.named(task.account)
         return pace.seconds_left(task, times, account.speed if account else 1.0, self.clock.now())
 

@@ -1,0 +1,82 @@
+"""What watching has to know of a task, kept in memory: a whole task is read only where something happens to it.
+
+Ten thousand tasks in flight are a few megabytes this way, and nothing is parsed while nothing moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sys import intern
+from typing import Any
+
+from kling_tools.model.status import LOOKED_AT, Status
+from kling_tools.model.tasks import Remote, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One task that has not ended. Times are seconds since the epoch; `length` is how long a video it makes, seconds.
+
+    `trouble` is what hinders it at present, and `typical` the seconds that such a task was said to take.
+    """
+
+    id: str
+    status: Status
+    created: float
+    updated: float
+    model: str
+    length: float
+    slots: int
+    typical: float
+    remote: Remote | None
+    accepted_at: float | None
+    not_before: float
+    trouble: str
+
+    @classmethod
+    def of(cls, task: Task) -> Watched:
+        """Return what is watched of a task."""
+        plan, remote = task.plan, task.remote
+        return cls(
+            task.id,
+            task.status,
+            task.created,
+            task.updated,
+            intern(plan.model),
+            plan.video_seconds,
+            plan.slots,
+            plan.typical_seconds,
+            None if remote is None else _shared(remote.id, remote.product, remote.host),
+            task.accepted_at,
+            task.not_before,
+            task.trouble,
+        )
+
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> Watched:
+        """Return it from the journal's query `watched`."""
+        task_id, status, created, updated, model, length, slots, typical, remote, product, host, *rest = row
+        accepted_at, not_before, trouble = rest
+        return cls(
+            task_id,
+            Status(status),
+            created,
+            updated,
+            intern(model),
+            float(length or 0),
+            int(slots or 1),
+            float(typical or 0),
+            None if remote is None else _shared(remote, product, host),
+            accepted_at,
+            float(not_before or 0),
+            trouble or "",
+        )
+
+    @property
+    def runs(self) -> bool:
+        """Whether the provider is at work on it, as far as is known."""
+        return self.status in LOOKED_AT and self.remote is not None
+
+
+def _shared(remote_id: str, product: str, host: str) -> Remote:
+    return Remote(remote_id, intern(product), intern(host))
