@@ -324,7 +324,7 @@ def _next(task: Task, eta: int | None) -> str:
                 return "create it again with the same arguments"
             return "change what the error names, then create it again"
         case "cancelled":
-            return "nothing: it was taken back before it was sent"
+            return "nothing: it was taken back; the same call makes a new one"
         case "unsure":
             return f"{wait}; do not create it again"
         case _:
