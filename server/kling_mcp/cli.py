@@ -142,6 +142,11 @@ def _tasks_options(tasks: ArgumentParser) -> None:
         return added
 
     command("show", "one task's history and money", "history").add_argument("task_id", metavar="TASK_ID")
+    compared = command(
+        "reconcile", "compare the journal with Kling's own list and bill; exits 3 where they differ", "reconcile"
+    )
+    compared.add_argument("--days", type=_days, default=7, metavar="N", help="so many, at most 30 (default: 7)")
+    compared.add_argument("--adopt", action="store_true", help="take over what Kling has under an id of ours")
     spend = command("spend", "spending by day, model and provider", "spend")
     spend.add_argument("--days", type=_count, default=7, metavar="N", help="so many, today included (default: 7)")
 
@@ -196,6 +201,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _days(text: str) -> int:
+    if _count(text) > 30:  # Kling keeps nothing longer
+        raise ValueError
+    return int(text)
+
+
 def _speed(text: str) -> float:
     if not 0 < float(text) < 1e9:
         raise ValueError
@@ -203,7 +214,7 @@ def _speed(text: str) -> float:
 
 
 # argparse names the type in what it says of a wrong value.
-_port.__name__, _speed.__name__, _count.__name__ = "port", "speed", "number"
+_port.__name__, _speed.__name__, _count.__name__, _days.__name__ = "port", "speed", "number", "number"
 
 
 def _sandbox_config(args: Namespace) -> SandboxConfig:
