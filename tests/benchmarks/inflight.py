@@ -223,9 +223,7 @@ async def _watch(home: Path, url: str, warm: float, seconds: float) -> Figures:
     if len(lags) < len(due):
         raise SystemExit(f"{len(due) - len(lags)} ends were not seen; {len(active)} tasks run")
     await close()
-    return Figures(
-        requests=asked, rounds=looks, seconds=ended - began, cpu=cpu, lags=lags, added_mb=most - before
-    )
+    return Figures(requests=asked, rounds=looks, seconds=ended - began, cpu=cpu, lags=lags, added_mb=most - before)
 
 
 async def open_engine(home: Path, url: str) -> tuple[Any, Any, Any]:
