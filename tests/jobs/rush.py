@@ -1,8 +1,10 @@
 """A process of its own at the same journal, for tests that need a real second one: it waits for a line, then does it.
 
-    python -m tests.jobs.rush enqueue JOURNAL COUNT   tries to hold the money of so many tasks at once
-    python -m tests.jobs.rush claim JOURNAL TASK      tries to take one task for sending
+    python -m tests.jobs.rush enqueue FOLDER COUNT   tries to hold the money of so many tasks at once
+    python -m tests.jobs.rush claim FOLDER TASK      tries to take one task for sending
+    python -m tests.jobs.rush race FOLDER COUNT       wishes one thing so often, so many different ones, and claims all
     python -m tests.jobs.rush watch FOLDER            runs for the watcher's office and keeps it
+    python -m tests.jobs.rush share FOLDER            takes its share of a thousand offices and keeps it
 
 It says `ready`, reads a line, acts, and says how it went.
 """
@@ -11,17 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
-from tests.jobs.house import HandClock, a_task
+from tests.jobs.house import ADDRESS_FILE, HandClock, a_task, open_store
 
+from kling_tools.clock import SystemClock
 from kling_tools.jobs.election import Election
+from kling_tools.jobs.election_postgres import SessionOffices
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
-from kling_tools.jobs.store import Store
 from kling_tools.model.errors import OverBudget
 
+ACCOUNTS = [f"kling@{n}.test" for n in range(1000)]
+#: Thirty tasks of 0.42 fit into it.
+THIRTY = Budget(Decimal(10), Decimal("12.60"))
 #: Three tasks of 0.42 fit into it, and not a fourth.
 TIGHT = Budget(Decimal(10), Decimal("1.50"))
 
@@ -39,14 +46,34 @@ async def enqueue_many(journal: Journal, count: int) -> int:
     return sum(await asyncio.gather(*(one() for _ in range(count))))
 
 
+async def race(journal: Journal, count: int) -> int:
+    """Wish for one thing `count` times and for `count` other things, then claim all there is; return what was won."""
+
+    async def one(fingerprint: str) -> None:
+        with suppress(OverBudget):
+            await journal.enqueue(a_task(**({"fingerprint": fingerprint} if fingerprint else {})), THIRTY, again=False)
+
+    await asyncio.gather(*(one(fingerprint) for _ in range(count) for fingerprint in ("the same", "")))
+    claims = [journal.claim(task.id, 5) for task in await journal.active("sandbox")]
+    return sum(claimed is not None for claimed in await asyncio.gather(*claims))
+
+
+async def _share(folder: Path) -> None:
+    offices = SessionOffices((folder / ADDRESS_FILE).read_text(), SystemClock())
+    _say(str(sum([await offices.holds(account) for account in ACCOUNTS])))
+    sys.stdin.readline()
+
+
 async def _main(what: str, path: str, argument: str) -> str:
-    store = Store(Path(path))
+    store = open_store(Path(path))
     journal = Journal(store, HandClock())
     try:
         await journal.get([])
         await asyncio.to_thread(_wait_for_the_word)
         if what == "enqueue":
             return str(await enqueue_many(journal, int(argument)))
+        if what == "race":
+            return str(await race(journal, int(argument)))
         return "won" if await journal.claim(argument, 5) else "lost"
     finally:
         await store.close()
@@ -66,5 +93,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "watch":
         _say("won" if Election(Path(sys.argv[2]), "sandbox").won() else "lost")
         sys.stdin.readline()
+    elif sys.argv[1] == "share":
+        asyncio.run(_share(Path(sys.argv[2])))
     else:
         _say(asyncio.run(_main(*sys.argv[1:4])))

@@ -1,7 +1,7 @@
 """Brings every task to its end, whoever started it: submits what waits, looks at what runs, fetches what is done.
 
 Two triggers per account, both idempotent: `pump` and `beat`. Losing or doubling one costs nothing, because the
-journal decides. One process per machine does the looking: the holder of a lock that the kernel frees on any death.
+journal decides. One process of all that share the journal does the looking: who holds the account's office.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from pathlib import Path
 from typing import Any
 
 from kling_tools.clock import Clock
@@ -18,7 +17,7 @@ from kling_tools.files.outputs import Outputs
 from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.bell import Bell
-from kling_tools.jobs.election import Election
+from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
@@ -65,7 +64,7 @@ class Engine:
         outputs: Outputs,
         accounts: Sequence[Account],
         clock: Clock,
-        lock_dir: Path,
+        offices: Offices,
         *,
         quarantine: float = QUARANTINE_SECONDS,
     ) -> None:
@@ -75,7 +74,7 @@ class Engine:
         self._journal = journal
         self._outputs = outputs
         self._clock = clock
-        self._lock_dir = lock_dir
+        self._offices = offices
         self._vigil = Vigil(clock, quarantine)
         self._looked: dict[str, float] = {}
         self._retry_at: dict[str, float] = {}
@@ -92,12 +91,14 @@ class Engine:
     def start(self) -> None:
         """Begin to watch every account, in the background."""
         self._loops = [asyncio.create_task(self._watch(a), name=f"watch {a.name}") for a in self.accounts.values()]
+        self._loops.append(asyncio.create_task(self._listen(), name="listen"))
 
     async def stop(self) -> None:
         """Stop watching; give what is on the wire a moment, then leave it to the journal."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._offices.close()
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=FAREWELL_SECONDS)
         for work in list(self._at_work.values()):
@@ -257,23 +258,32 @@ class Engine:
         self.bell.ring()
 
     async def _watch(self, account: Account) -> None:
-        election = Election(self._lock_dir, account.name)
-        try:
-            while True:
-                try:
-                    if election.won():
-                        await self._learn()
-                        await self.beat(account)
-                    elif self._mine:
-                        # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
-                        self.pump(account, await self._journal.active(account.name))
-                except Exception as error:
-                    # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
-                    log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
-                    await self._clock.sleep(5 * TICK_SECONDS)
-                await self.bell.wait(self._clock, max(SHORTEST_TICK, TICK_SECONDS / account.speed))
-        finally:
-            election.resign()
+        while True:
+            try:
+                if await self._offices.holds(account.name):
+                    await self._learn()
+                    await self.beat(account)
+                elif self._mine:
+                    # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
+                    self.pump(account, await self._journal.active(account.name))
+            except Exception as error:
+                # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
+                log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
+                await self._clock.sleep(5 * TICK_SECONDS)
+            await self.bell.wait(self._clock, max(SHORTEST_TICK, TICK_SECONDS / account.speed))
+
+    async def _listen(self) -> None:
+        """Ring when anybody else has written, here or on another machine: nobody has to notify at every commit."""
+        known = ""
+        while True:
+            try:
+                mark = await self._journal.mark()
+                if mark != known:
+                    known = mark
+                    self.bell.ring()
+            except KlingError as error:
+                log.debug("listening: %s", error)  # `_watch` says it to people
+            await self._clock.sleep(TICK_SECONDS)
 
     async def _learn(self) -> None:
         if not self._learned:

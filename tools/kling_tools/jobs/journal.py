@@ -15,8 +15,8 @@ from pydantic import TypeAdapter
 
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
+from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.ledger import Budget, Entry
-from kling_tools.jobs.store import Connection, Store
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
@@ -92,9 +92,11 @@ class Journal:
         now = self.clock.now()
 
         def work(db: Connection) -> Enqueued:
+            db.alone(f"request {task.fingerprint}")
             if not again and (known := _same_request(db, task, now)):
                 return Enqueued(known, repeated=True)
             day = local_day(now).isoformat()
+            db.alone(f"money {day} {task.simulated}")
             entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
             db.run("insert_task", **_columns(task))
             db.run("insert_hold", task_id=task.id, **vars(entry))
@@ -118,6 +120,7 @@ class Journal:
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
             place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
+            db.alone(f"slots {task.account} {task.plan.model}")
             taken = db.row("occupied_slots", **place)
             # One that takes more places than there are may run alone: the provider will say whether it can.
             if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
@@ -154,6 +157,10 @@ class Journal:
         if changed:
             self.on_change(task)
         return task
+
+    async def mark(self) -> str:
+        """Return something that is another once any process has changed any task."""
+        return await self._store.mark()
 
     async def sender(self, task_id: str) -> str:
         """Return the mark of the credentials a task was last sent with."""
@@ -246,6 +253,7 @@ def _columns(task: Task) -> dict[str, object]:
         "updated": task.updated,
         "fingerprint": task.fingerprint,
         "words": f"{task.label}\n{task.plan.words}".casefold(),
+        "slots": task.plan.slots,
         "took": (task.ended_at or 0) - (task.accepted_at or 0) if done else None,
         "document": _adapter().dump_json(task).decode(),
     }
