@@ -7,7 +7,6 @@ that has the schema. It is not durable (no fsync): what is tested is what we say
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -59,6 +58,8 @@ class Server:
         # The server refuses to run as root, and so does everything that belongs to it.
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
+            import pwd
+
             other = pwd.getpwnam("postgres")
             os.chown(folder, other.pw_uid, other.pw_gid)
             self._user = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}

@@ -17,13 +17,17 @@ from tests.jobs.others import another_process, hear, tell
 from tests.jobs.postgres_server import PASSWORD, Server
 from tests.jobs.stories import a_journal, after, rows
 from tests.promises import keeps
-from tests.studio.open import studio_of
+from tests.studio.open import environment, studio_of
 
+from kling_mcp.doctor import findings
+from kling_tools.clock import SystemClock
+from kling_tools.connect import open_accounts
 from kling_tools.jobs.database import Connection
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.store_postgres import PostgresConnection, PostgresStore, postgres_statements
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.status import Status
+from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -227,6 +231,20 @@ async def test_nothing_that_is_logged_holds_the_password(
         async with a_store(url) as store:
             await store.read(lambda db: db.rows("active", account="x"))
     assert PASSWORD not in caplog.text
+
+
+@keeps("no-leak")
+async def test_the_doctor_tells_which_database_is_used_and_not_what_opens_it(tmp_path: Path, url: str) -> None:
+    settings = Settings.from_env(environment(tmp_path, KLING_DATABASE_URL=url))
+    opened = open_accounts(settings, SystemClock())
+    try:
+        found = [finding async for finding in findings(settings, opened)]
+    finally:
+        await opened.close()
+    (journal,) = [finding for finding in found if finding.what == "journal"]
+    assert journal.well
+    assert journal.words == f"PostgreSQL at {url.rpartition('@')[2]}, 0 tasks"
+    assert PASSWORD not in f"{found} {opened!r}"
 
 
 async def test_without_the_driver_it_is_said_how_to_get_it() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -218,21 +218,30 @@ def migrate(raw: psycopg.Connection[tuple[Any, ...]]) -> None:
     steps = migrations("migrations", "postgres")
     if _version(raw) == len(steps):
         return
-    with raw.transaction():
-        raw.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key("schema")])
-        version = _version(raw)
-        if version > len(steps):
-            raise StorageUnavailable(
-                f"The journal was written by a newer kling-mcp (schema {version}, this one knows {len(steps)}).",
-                advice="Update kling-mcp, or set KLING_DATABASE_URL to another database.",
-            )
-        raw.execute(b"CREATE SCHEMA IF NOT EXISTS kling_mcp")
-        raw.execute(b"SET LOCAL search_path = kling_mcp")
-        raw.execute(b"CREATE TABLE IF NOT EXISTS journal_schema (version INTEGER NOT NULL)")
-        for script in steps[version:]:
-            raw.execute(script.encode())
-        raw.execute(b"DELETE FROM journal_schema")
-        raw.execute("INSERT INTO journal_schema VALUES (%s)", [len(steps)])
+    # The session's lock and not the transaction's: only one that begins after it sees for sure what others have made.
+    raw.execute("SELECT pg_advisory_lock(%s)", [lock_key("schema")])
+    try:
+        with raw.transaction():
+            _step_up(raw, steps)
+    finally:
+        with suppress(_any_error()):
+            raw.execute("SELECT pg_advisory_unlock(%s)", [lock_key("schema")])
+
+
+def _step_up(raw: psycopg.Connection[tuple[Any, ...]], steps: Sequence[str]) -> None:
+    version = _version(raw)
+    if version > len(steps):
+        raise StorageUnavailable(
+            f"The journal was written by a newer kling-mcp (schema {version}, this one knows {len(steps)}).",
+            advice="Update kling-mcp, or set KLING_DATABASE_URL to another database.",
+        )
+    raw.execute(b"CREATE SCHEMA IF NOT EXISTS kling_mcp")
+    raw.execute(b"SET LOCAL search_path = kling_mcp")
+    raw.execute(b"CREATE TABLE IF NOT EXISTS journal_schema (version INTEGER NOT NULL)")
+    for script in steps[version:]:
+        raw.execute(script.encode())
+    raw.execute(b"DELETE FROM journal_schema")
+    raw.execute("INSERT INTO journal_schema VALUES (%s)", [len(steps)])
 
 
 def _version(raw: psycopg.Connection[tuple[Any, ...]]) -> int:
