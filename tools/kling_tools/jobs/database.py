@@ -19,12 +19,15 @@ class Connection(Protocol):
 
     def run(self, name: str, **values: Any) -> None:
         """Execute a named statement."""
+        ...
 
     def row(self, name: str, **values: Any) -> tuple[Any, ...] | None:
         """Return the first row of a named query."""
+        ...
 
     def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a named query."""
+        ...
 
     def alone(self, about: str) -> None:
         """Let no other transaction that says the same be under way until this one has ended.
@@ -32,6 +35,7 @@ class Connection(Protocol):
         For what no single row stands for: a day's money, an account's slots, a request that is not written yet. Say it
         before the first look at what it is about.
         """
+        ...
 
 
 class Store(Protocol):
@@ -40,6 +44,7 @@ class Store(Protocol):
     @property
     def place(self) -> str:
         """Return where it is, for people; never with a password."""
+        ...
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that may write; all of it is durable, or none. It may be run more than once.
@@ -49,6 +54,7 @@ class Store(Protocol):
         Raises:
             StorageUnavailable: nothing was written, or the error says that it is not known.
         """
+        ...
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot, taking no lock.
@@ -56,6 +62,7 @@ class Store(Protocol):
         Raises:
             StorageUnavailable
         """
+        ...
 
     async def mark(self) -> str:
         """Return something that is another once anybody has written; it costs no look at the tasks.
@@ -63,9 +70,11 @@ class Store(Protocol):
         Raises:
             StorageUnavailable
         """
+        ...
 
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
+        ...
 
 
 @cache

@@ -23,9 +23,11 @@ class Offices(Protocol):
         Raises:
             StorageUnavailable: it cannot be found out.
         """
+        ...
 
     async def close(self) -> None:
         """Leave every office to whoever asks next."""
+        ...
 
 
 class FileOffices:
