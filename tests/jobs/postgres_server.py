@@ -7,6 +7,7 @@ that has the schema. It is not durable (no fsync): what is tested is what we say
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ class Server:
         self._programs = programs
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._log = (folder / "log").open("w+b")
         # The server refuses to run as root, and so does everything that belongs to it.
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -63,9 +65,7 @@ class Server:
             other = pwd.getpwnam("postgres")
             os.chown(folder, other.pw_uid, other.pw_gid)
             self._user = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = _free_port()
 
     def make(self) -> None:
         """Make the files, start, and make the template."""
@@ -88,12 +88,14 @@ class Server:
     def start(self) -> None:
         """Start and wait until it answers."""
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        # It must not outlive us, however we die.
+        leash = ["setpriv", "--pdeathsig", "QUIT", "--"] if shutil.which("setpriv") else []
         self._process = subprocess.Popen(
-            [self._programs / "postgres", "-D", self._folder / "data", "-p", str(self.port), *settings],
+            [*leash, self._programs / "postgres", "-D", self._folder / "data", "-p", str(self.port), *settings],
             cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
             **self._user,
         )
         until = time.monotonic() + BOUND
@@ -102,8 +104,8 @@ class Server:
                 with self.connection("postgres"):
                     return
             except psycopg.OperationalError:
-                assert self._process.poll() is None, "the server does not start"
-                assert time.monotonic() < until, "the server does not answer"
+                assert self._process.poll() is None, f"the server does not start: {self._said()}"
+                assert time.monotonic() < until, f"the server does not answer: {self._said()}"
             time.sleep(0.02)
 
     def stop(self) -> None:
@@ -112,6 +114,15 @@ class Server:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(timeout=BOUND)
             self._process = None
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self._log.close()
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-2000:].decode(errors="replace")
 
     def connection(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
         """Return a connection of the test's own."""
@@ -136,6 +147,15 @@ class Server:
             raw.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
 
 
+def _free_port() -> int:
+    """Return a port that no outgoing connection is given while the server is down."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+
+
 @contextmanager
 def a_server(programs: Path) -> Iterator[Server]:
     """Run a server, and leave nothing of it."""
@@ -145,5 +165,5 @@ def a_server(programs: Path) -> Iterator[Server]:
         server.make()
         yield server
     finally:
-        server.stop()
+        server.close()
         shutil.rmtree(folder, ignore_errors=True)
