@@ -205,16 +205,10 @@ async def test_a_server_that_is_gone_for_a_minute_stops_spending_and_loses_nothi
 
 @keeps("nothing-twice", "within-budget")
 async def test_eight_processes_buy_one_of_the_same_and_no_more_than_the_days_money(tmp_path: Path, url: str) -> None:
-    racers = [another_process("race", str(tmp_path), "25") for _ in range(8)]
-    processes = [racer.__enter__() for racer in racers]
-    try:
-        assert {hear(p) for p in processes} == {"ready"}
-        for process in processes:
-            tell(process)
-        assert sum(int(hear(p)) for p in processes) == 5, "five slots"
-    finally:
-        for racer in racers:
-            racer.__exit__(None, None, None)
+    with another_process("race", str(tmp_path), "25") as racers:
+        assert hear(racers) == "ready"
+        tell(racers)
+        assert int(hear(racers)) == 5, "five slots"
     async with a_journal(tmp_path) as journal:
         tasks = await journal.active("sandbox")
         assert len(tasks) == 30
