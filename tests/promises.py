@@ -47,7 +47,7 @@ PROMISES = (
         words="What is held and spent on a day never passes the person's limits, whoever asks at the same moment.",
         limits=(
             "The worst case known beforehand is held; a provider that charges more than its own list can pass "
-            "a limit, and the excess then counts against the day. Replicas with a shared database are not built yet."
+            "a limit, and the excess then counts against the day. Replicas share a database and a time zone."
         ),
     ),
     Promise(

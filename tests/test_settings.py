@@ -48,7 +48,7 @@ def test_every_variable_that_is_read_is_documented_and_every_documented_one_is_r
     }
     assert read_names == {v.name for v in VARIABLES}
     assert all(v.meaning for v in VARIABLES)
-    secret = {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_WEBHOOK_SECRET"}
+    secret = {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_WEBHOOK_SECRET", "KLING_DATABASE_URL"}
     assert {v.name for v in VARIABLES if v.secret} == secret
 
 
@@ -218,6 +218,32 @@ def test_no_secret_is_in_any_repr_or_complaint() -> None:
     assert set(settings.secrets) == {"secret-one", "secret-two", "secret-three"}
     for shown in (repr(settings), repr(opened), *settings.problems):
         assert "secret-" not in shown
+
+
+@keeps("no-leak")
+def test_a_database_is_named_without_what_opens_it() -> None:
+    url = "postgresql://kling:hush%21-42@db.test:5432/journal?sslpassword=also-hush&sslmode=require"
+    settings = read(KLING_DATABASE_URL=url)
+    opened = open_accounts(settings, SystemClock())
+    assert settings.database_url == url
+    assert set(settings.secrets) == {url, "hush%21-42", "hush!-42", "also-hush"}
+    assert opened.store.place == "PostgreSQL at db.test:5432/journal"
+    assert "hush" not in f"{settings!r} {opened!r} {opened.store!r} {opened.offices!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:hush@h/d", "postgresql://u:hush@h", "postgresql://u:hush@h:port/d", "u:hush@h/d", "postgresql://[hush"],
+)
+@keeps("no-leak")
+def test_a_database_of_another_kind_is_a_problem_and_never_shown(url: str) -> None:
+    settings = read(KLING_DATABASE_URL=url)
+    (problem,) = settings.problems
+    assert "KLING_DATABASE_URL" in problem
+    assert "hush" not in f"{problem} {settings!r}"
+    assert settings.database_url == ""
+    with pytest.raises(BadSettings):
+        settings.check()
 
 
 @given(st.dictionaries(st.sampled_from([v.name for v in VARIABLES]), st.text(max_size=20), max_size=6))

@@ -63,6 +63,7 @@ def environment(given: dict[str, str] | os._Environ[str], image: str | None) -> 
     else:
         env["KLING_PROVIDER"] = "sandbox"
     env.setdefault("KLING_SANDBOX_SPEED", SPEED)
+    env.pop("KLING_DATABASE_URL", None)  # the other machines have simulators of their own
     if image:
         roots = [env.get("KLING_INPUT_ROOTS", ""), str(Path(image).parent)]
         env["KLING_INPUT_ROOTS"] = os.pathsep.join(r for r in roots if r)

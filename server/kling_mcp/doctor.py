@@ -109,7 +109,11 @@ async def _journal(opened: Opened) -> Finding:
     try:
         _, total = await opened.journal.search(Search(limit=1))
     except KlingError as error:
-        return Finding("data directory", False, error.message, error.advice)
+        return Finding(
+            "journal" if opened.settings.database_url else "data directory", False, error.message, error.advice
+        )
+    if opened.settings.database_url:
+        return Finding("journal", True, f"{opened.store.place}, {total} tasks")
     return Finding("data directory", True, f"{opened.settings.data_dir}, {total} tasks")
 
 

@@ -155,7 +155,7 @@ def fill(home: Path, tasks: list[Bought]) -> None:
     from kling_tools.clock import SystemClock
     from kling_tools.jobs.journal import Journal
     from kling_tools.jobs.ledger import Budget
-    from kling_tools.jobs.store import Store
+    from kling_tools.jobs.store import SqliteStore
     from kling_tools.model.status import Status
     from kling_tools.model.tasks import Remote
 
@@ -165,7 +165,7 @@ def fill(home: Path, tasks: list[Bought]) -> None:
     pattern = replace(a_task("k0", plan=plan), status=Status.PROCESSING, remote=remote, accepted_at=1.0)
 
     async def begin() -> None:
-        store = Store(path)
+        store = SqliteStore(path)
         await Journal(store, SystemClock()).enqueue(pattern, Budget(10, 50), again=False)  # type: ignore[arg-type]
         await store.close()
 
@@ -234,20 +234,21 @@ async def open_engine(home: Path, url: str) -> tuple[Any, Any, Any]:
     from kling_tools.files.inputs import Inputs
     from kling_tools.files.outputs import Outputs
     from kling_tools.jobs.account import Account
+    from kling_tools.jobs.election import FileOffices
     from kling_tools.jobs.engine import Engine
     from kling_tools.jobs.journal import Journal
     from kling_tools.jobs.orders import Orders
     from kling_tools.jobs.sources import Sources
-    from kling_tools.jobs.store import Store
+    from kling_tools.jobs.store import SqliteStore
     from kling_tools.providers.registry import sandbox_connection
 
-    clock, store = SystemClock(), Store(home / "journal.sqlite3")
+    clock, store = SystemClock(), SqliteStore(home / "journal.sqlite3")
     journal = Journal(store, clock)
     connection = sandbox_connection(API_KEY, url)
     client, orders = Client(connection, clock), Orders(journal, Inputs((home,)))
     sources = Sources(journal, orders, orders.inputs)
     account = Account("bench", connection, client, 10**6, 1.0, journal, orders, sources)
-    engine = Engine(journal, Outputs(home / "out"), [account], clock, home)
+    engine = Engine(journal, Outputs(home / "out"), [account], clock, FileOffices(home))
     await journal.get(["k0"])
 
     async def close() -> None:

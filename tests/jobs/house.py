@@ -26,12 +26,15 @@ from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.inputs import Inputs
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.database import Connection, Store
+from kling_tools.jobs.election import FileOffices
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.orders import Orders, fingerprint
 from kling_tools.jobs.sources import Sources
-from kling_tools.jobs.store import Connection, Store
+from kling_tools.jobs.store import SqliteStore
+from kling_tools.jobs.store_postgres import PostgresStore
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.media import TASK_ID
 from kling_tools.model.money import Price
@@ -111,16 +114,26 @@ class Life:
         await asyncio.Event().wait()
 
 
-class Disk(Store):
+#: Names the database of a test that is not to use a file; written by the fixture `database`.
+ADDRESS_FILE = "journal.url"
+
+
+def open_store(folder: Path) -> Store:
+    """Return this test's journal: a file, or a database of the tests' own PostgreSQL."""
+    address = folder / ADDRESS_FILE
+    return PostgresStore(address.read_text()) if address.exists() else SqliteStore(folder / "journal.sqlite3")
+
+
+class Disk:
     """The journal's disk. `full` names the writes it refuses, counted from the next one on."""
 
-    full: frozenset[int] = frozenset()
-    writes: int = 0
-    alive: int = 0
-
-    def __init__(self, path: Path, life: Life) -> None:
-        super().__init__(path)
+    def __init__(self, store: Store, life: Life) -> None:
         self.life = life
+        self.full: frozenset[int] = frozenset()
+        self.writes = 0
+        self.alive = 0
+        self._store = store
+        self.place, self.read, self.mark, self.close = store.place, store.read, store.mark, store.close
 
     def refuse(self, *writes: int) -> None:
         """Refuse these of the writes to come, counted from 1."""
@@ -134,7 +147,7 @@ class Disk(Store):
         self.alive += 1
         if self.alive == self.life.at and not self.life.written:
             await self.life.end()
-        result = await super().do(work)
+        result = await self._store.do(work)
         if self.alive == self.life.at:
             await self.life.end()
         return result
@@ -188,7 +201,7 @@ class House:
     def enter(self, address: str) -> None:
         """Be a new process on this disk; another address is a real socket."""
         self.life = self.lives.pop(0) if self.lives else Life()
-        self.store = Disk(self.folder / "journal.sqlite3", self.life)
+        self.store = Disk(open_store(self.folder), self.life)
         self.journal = Journal(self.store, self.clock)
         connection = sandbox_connection(API_KEY, address)
         transport = self.provider or (in_process(lambda: self.kling) if address == ADDRESS else None)
@@ -207,7 +220,8 @@ class House:
             sender="one key",
         )
         self.outputs = Outputs(self.folder / "videos")
-        self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.folder)
+        self.offices = FileOffices(self.folder)
+        self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.offices)
 
     async def open_again(self, address: str = ADDRESS) -> None:
         """Die without a word and live again: only what is on the disk is left."""

@@ -1,9 +1,12 @@
 """A process of its own at the same journal, for tests that need a real second one: it waits for a line, then does it.
 
-    python -m tests.jobs.rush enqueue JOURNAL COUNT   tries to hold the money of so many tasks at once
-    python -m tests.jobs.rush claim JOURNAL TASK      tries to take one task for sending
-    python -m tests.jobs.rush cancel JOURNAL TASK     tries to take one task back
+    python -m tests.jobs.rush enqueue FOLDER COUNT   tries to hold the money of so many tasks at once
+    python -m tests.jobs.rush claim FOLDER TASK      tries to take one task for sending
+    python -m tests.jobs.rush cancel FOLDER TASK     tries to take one task back
+    python -m tests.jobs.rush race FOLDER COUNT       eight processes: each wishes one thing so often and so many
+                                                      others, then claims all there is
     python -m tests.jobs.rush watch FOLDER            runs for the watcher's office and keeps it
+    python -m tests.jobs.rush share FOLDER            takes its share of a thousand offices and keeps it
 
 It says `ready`, reads a line, acts, and says how it went.
 """
@@ -11,20 +14,27 @@ It says `ready`, reads a line, acts, and says how it went.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import sys
+from contextlib import suppress
 from decimal import Decimal
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from tests.jobs.house import HandClock, a_task
+from tests.jobs.house import ADDRESS_FILE, HandClock, a_task, open_store
 
+from kling_tools.clock import SystemClock
 from kling_tools.jobs.election import Election
+from kling_tools.jobs.election_postgres import SessionOffices
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
-from kling_tools.jobs.store import Store
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Withdrawn
 
+ACCOUNTS = [f"kling@{n}.test" for n in range(1000)]
+#: Thirty tasks of 0.42 fit into it.
+THIRTY = Budget(Decimal(10), Decimal("12.60"))
 #: Three tasks of 0.42 fit into it, and not a fourth.
 TIGHT = Budget(Decimal(10), Decimal("1.50"))
 
@@ -42,8 +52,48 @@ async def enqueue_many(journal: Journal, count: int) -> int:
     return sum(await asyncio.gather(*(one() for _ in range(count))))
 
 
+def crowd(folder: Path, count: int) -> int:
+    """Let eight processes race; return what they won together. Forked, because to start eight takes long."""
+    context = multiprocessing.get_context("fork")
+    start, won = context.Barrier(8), context.Queue()
+    members = [context.Process(target=_member, args=(folder, count, start, won), daemon=True) for _ in range(8)]
+    for member in members:
+        member.start()
+    return sum(won.get(timeout=60) for _ in members)
+
+
+def _member(folder: Path, count: int, start: Barrier, won: multiprocessing.Queue[int]) -> None:
+    async def run() -> int:
+        store = open_store(folder)
+        try:
+            return await race(Journal(store, HandClock()), count)
+        finally:
+            await store.close()
+
+    start.wait(30)
+    won.put(asyncio.run(run()))
+
+
+async def race(journal: Journal, count: int) -> int:
+    """Wish for one thing `count` times and for `count` other things, then claim all there is; return what was won."""
+
+    async def one(fingerprint: str) -> None:
+        with suppress(OverBudget):
+            await journal.enqueue(a_task(**({"fingerprint": fingerprint} if fingerprint else {})), THIRTY, again=False)
+
+    await asyncio.gather(*(one(fingerprint) for _ in range(count) for fingerprint in ("the same", "")))
+    claims = [journal.claim(task.id, 5) for task in await journal.active("sandbox")]
+    return sum(claimed is not None for claimed in await asyncio.gather(*claims))
+
+
+async def _share(folder: Path) -> None:
+    offices = SessionOffices((folder / ADDRESS_FILE).read_text(), SystemClock())
+    _say(str(sum([await offices.holds(account) for account in ACCOUNTS])))
+    sys.stdin.readline()
+
+
 async def _main(what: str, path: str, argument: str) -> str:
-    store = Store(Path(path))
+    store = open_store(Path(path))
     journal = Journal(store, HandClock())
     try:
         await journal.get([])
@@ -73,5 +123,10 @@ if __name__ == "__main__":
     if sys.argv[1] == "watch":
         _say("won" if Election(Path(sys.argv[2]), "sandbox").won() else "lost")
         sys.stdin.readline()
+    elif sys.argv[1] == "race":
+        _wait_for_the_word()
+        _say(str(crowd(Path(sys.argv[2]), int(sys.argv[3]))))
+    elif sys.argv[1] == "share":
+        asyncio.run(_share(Path(sys.argv[2])))
     else:
         _say(asyncio.run(_main(*sys.argv[1:4])))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.jobs.house import RICH, HandClock
+from tests.jobs.house import RICH, HandClock, open_store
 
+from kling_tools.jobs.database import Connection
 from kling_tools.jobs.journal import Journal
-from kling_tools.jobs.store import Store
+from kling_tools.jobs.store import SqliteConnection
+from kling_tools.jobs.store_postgres import PostgresConnection
 from kling_tools.model.tasks import (
     Charge,
     Event,
@@ -28,7 +29,7 @@ FREE_FAILURE = Rejected(Failure(code="moderated", message="Blocked.", spent="no"
 
 @asynccontextmanager
 async def a_journal(folder: Path, clock: HandClock | None = None) -> AsyncIterator[Journal]:
-    store = Store(folder / "journal.sqlite3")
+    store = open_store(folder)
     try:
         yield Journal(store, clock or HandClock())
     finally:
@@ -51,13 +52,19 @@ async def after(journal: Journal, task: Task, *events: Event) -> Task:
     return task
 
 
-def rows(folder: Path, table: str) -> int:
+async def rows(folder: Path, table: str) -> int:
     """Count a table's rows as another program sees them."""
-    raw = sqlite3.connect(folder / "journal.sqlite3")
+    store = open_store(folder)
+
+    def work(db: Connection) -> int:
+        assert isinstance(db, SqliteConnection | PostgresConnection)
+        row = db.raw.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(row[0]) if row else 0
+
     try:
-        return int(raw.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        return await store.read(work)
     finally:
-        raw.close()
+        await store.close()
 
 
 async def after_more(journal: Journal, task: Task, *events: Event) -> Task:

@@ -33,7 +33,7 @@ from kling_tools.model.plan import Plan
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Failure, Task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 ALL = Decimal("1.10") * UNIT_USD
 

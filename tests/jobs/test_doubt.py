@@ -20,7 +20,7 @@ from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 from kling_tools.settings import Settings
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 UNSEEN = Fault(on="query", status=200, body='{"code":0,"data":[]}', times=10_000)
 TAKEN_UNHEARD = Fault(on="create", reset="after")

@@ -13,7 +13,7 @@ from kling_sandbox import Fault
 from kling_tools.files.mp4 import read_facts
 from kling_tools.model.status import Status
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 BROKEN_LOOKS = {
     "too many requests": Fault(on="query", status=429, code=1302, times=3),

@@ -24,7 +24,7 @@ from kling_tools.model.tasks import (
     Withdrawn,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 
 async def test_pages_are_newest_first_whole_and_without_overlap(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from kling_tools.model.tasks import (
     Withdrawn,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 
 @keeps("nothing-lost")
@@ -43,7 +43,7 @@ async def test_intent_hold_and_history_are_there_before_enqueue_returns(tmp_path
         task = a_task()
         enqueued = await journal.enqueue(task, RICH, again=False)
         assert (enqueued.task, enqueued.repeated) == (task, False)
-        assert [rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [1, 1, 1]
+        assert [await rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [1, 1, 1]
         entry = await journal.entry(task.id)
         assert entry is not None
         assert (entry.state, entry.held, entry.charged) == ("held", 420_000, 0)
@@ -64,7 +64,7 @@ async def test_over_budget_leaves_no_row_and_says_which_limit(tmp_path: Path, bu
         with pytest.raises(OverBudget) as caught:
             await journal.enqueue(a_task(), budget, again=False)
         assert named in caught.value.message
-        assert [rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [0, 0, 0]
+        assert [await rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [0, 0, 0]
         assert await journal.spent_today(simulated=False) == 0
 
 

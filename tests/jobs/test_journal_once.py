@@ -29,7 +29,7 @@ from kling_tools.model.tasks import (
     Withdrawn,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 
 @keeps("nothing-twice")
@@ -46,7 +46,7 @@ async def test_the_same_request_within_ten_minutes_is_the_first_task(tmp_path: P
         assert (repeated.task.id, repeated.task.status) == (first.id, Status.SUBMITTED)
         clock.time += 1
         assert not (await journal.enqueue(a_task(now=clock.time, fingerprint="same"), RICH, again=False)).repeated
-        assert rows(tmp_path, "ledger") == 2
+        assert await rows(tmp_path, "ledger") == 2
 
 
 @keeps("nothing-twice")
@@ -127,7 +127,7 @@ async def test_the_same_request_from_many_callers_and_two_connections_is_one_tas
         answers = await asyncio.gather(*calls)
         assert len({a.task.id for a in answers}) == 1
         assert [a.repeated for a in answers].count(False) == 1
-        assert rows(tmp_path, "tasks") == 1
+        assert await rows(tmp_path, "tasks") == 1
 
 
 @keeps("within-budget")
@@ -136,25 +136,25 @@ async def test_forty_callers_on_two_connections_never_pass_the_days_budget(tmp_p
         written = await asyncio.gather(enqueue_many(one, 20), enqueue_many(two, 20))
         assert sum(written) == 3
         assert await one.spent_today(simulated=False) == 3 * PRICE
-        assert [rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [3, 3, 3]
+        assert [await rows(tmp_path, t) for t in ("tasks", "ledger", "history")] == [3, 3, 3]
 
 
 @keeps("within-budget")
 async def test_two_processes_never_pass_the_days_budget(tmp_path: Path) -> None:
-    path = str(tmp_path / "journal.sqlite3")
+    path = str(tmp_path)
     with another_process("enqueue", path, "20") as one, another_process("enqueue", path, "20") as two:
         assert [hear(p) for p in (one, two)] == ["ready", "ready"]
         for process in (one, two):
             tell(process)
         assert sum(int(hear(p)) for p in (one, two)) == 3
-    assert rows(tmp_path, "ledger") == 3
+    assert await rows(tmp_path, "ledger") == 3
 
 
 @keeps("nothing-twice")
 async def test_of_two_processes_that_claim_a_task_one_wins(tmp_path: Path) -> None:
     async with a_journal(tmp_path) as journal:
         task = await after(journal, a_task())
-        path = str(tmp_path / "journal.sqlite3")
+        path = str(tmp_path)
         with another_process("claim", path, task.id) as one, another_process("claim", path, task.id) as two:
             assert [hear(p) for p in (one, two)] == ["ready", "ready"]
             for process in (one, two):

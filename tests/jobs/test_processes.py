@@ -13,7 +13,7 @@ from kling_sandbox import Fault
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Claimed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 
 @keeps("nothing-lost", "nothing-twice")

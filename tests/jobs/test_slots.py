@@ -17,7 +17,7 @@ from kling_tools.model.plan import Plan
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Claimed, Doubted, PutBack, Task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 #: One call with so many places; the work itself does not matter here.
 ONE_CALL = replace(

@@ -13,7 +13,7 @@ from kling_sandbox import Fault
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 
 async def running(house: House, prompt: str = "a red fox") -> Task:

@@ -16,8 +16,9 @@ import pytest
 from tests.jobs.house import RICH, HandClock, a_task
 from tests.promises import keeps
 
+from kling_tools.jobs.database import Connection, statements
 from kling_tools.jobs.journal import Journal
-from kling_tools.jobs.store import Connection, Store, statements
+from kling_tools.jobs.store import SqliteConnection, SqliteStore
 from kling_tools.model.errors import StorageUnavailable
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +35,7 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
 
 async def refused(path: Path) -> StorageUnavailable:
     """Return what an enqueue into this file is refused with."""
-    store = Store(path)
+    store = SqliteStore(path)
     try:
         with pytest.raises(StorageUnavailable) as caught:
             await Journal(store, HandClock()).enqueue(a_task(), RICH, again=False)
@@ -47,7 +48,7 @@ async def refused(path: Path) -> StorageUnavailable:
 
 async def test_a_new_file_gets_the_whole_schema_and_the_durable_mode(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "journal.sqlite3"
-    store = Store(path)
+    store = SqliteStore(path)
     assert not path.parent.exists(), "nothing is opened before it is needed"
     modes = await store.read(
         lambda db: [
@@ -59,14 +60,14 @@ async def test_a_new_file_gets_the_whole_schema_and_the_durable_mode(tmp_path: P
     if os.name == "posix":
         assert path.parent.stat().st_mode & 0o077 == 0
     await store.close()
-    reopened = Store(path)
+    reopened = SqliteStore(path)
     assert await reopened.read(lambda db: db.rows("active", account="sandbox")) == []
     await reopened.close()
 
 
 async def test_many_that_open_a_new_file_at_once_all_find_the_schema(tmp_path: Path) -> None:
     for attempt in range(12):  # the clash is rare: switching to WAL waits for nobody
-        stores = [Store(tmp_path / str(attempt) / "journal.sqlite3") for _ in range(6)]
+        stores = [SqliteStore(tmp_path / str(attempt) / "journal.sqlite3") for _ in range(6)]
         found = await asyncio.gather(*(s.do(lambda db: db.rows("active", account="sandbox")) for s in stores))
         assert found == [[]] * 6
         for store in stores:
@@ -75,7 +76,7 @@ async def test_many_that_open_a_new_file_at_once_all_find_the_schema(tmp_path: P
 
 async def test_an_empty_file_of_an_interrupted_start_is_filled(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite3").touch()
-    store = Store(tmp_path / "journal.sqlite3")
+    store = SqliteStore(tmp_path / "journal.sqlite3")
     assert await store.read(lambda db: db.rows("active", account="sandbox")) == []
     await store.close()
 
@@ -124,7 +125,7 @@ async def test_a_place_where_nobody_may_write_is_refused() -> None:
 
 
 async def test_work_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.sqlite3")
+    store = SqliteStore(tmp_path / "journal.sqlite3")
 
     def work(db: Connection) -> None:
         db.raw.execute("CREATE TABLE half (x)")
@@ -141,7 +142,7 @@ async def test_work_that_fails_halfway_leaves_nothing(tmp_path: Path) -> None:
 
 @keeps("nothing-lost", "within-budget")
 async def test_a_database_that_is_full_refuses_whole_tasks_and_keeps_the_old_ones(tmp_path: Path) -> None:
-    store = Store(tmp_path / "journal.sqlite3")
+    store = SqliteStore(tmp_path / "journal.sqlite3")
     journal = Journal(store, HandClock())
     await store.read(lambda db: db.raw.execute("PRAGMA max_page_count = 20").fetchall())
     written = await fill(journal, 60)
@@ -160,13 +161,13 @@ async def test_a_full_disk_refuses_whole_tasks_and_works_again_once_there_is_roo
     with mounted(disk):
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(200_000))
-        store = Store(disk / "journal.sqlite3")
+        store = SqliteStore(disk / "journal.sqlite3")
         journal = Journal(store, HandClock())
         try:
             written = await fill(journal, 400)
             assert 0 < len(written) < 400
             with raw(disk / "journal.sqlite3") as db:
-                assert counts(Connection(db)) == [len(written)] * 3
+                assert counts(SqliteConnection(db)) == [len(written)] * 3
             ballast.unlink()
             await journal.enqueue(a_task(), RICH, again=False)
         finally:
@@ -211,14 +212,14 @@ def mounted(folder: Path) -> Iterator[None]:
 def test_every_statement_has_a_name_and_is_valid_for_the_schema(tmp_path: Path) -> None:
     asyncio.run(_opened(tmp_path))
     with raw(tmp_path / "journal.sqlite3") as db:
-        assert len(statements()) >= 10
-        for name, text in statements().items():
+        assert len(statements("journal.sql")) >= 10
+        for name, text in statements("journal.sql").items():
             db.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r":(\w+)", text)))
             assert name.isidentifier()
 
 
 async def _opened(folder: Path) -> None:
-    store = Store(folder / "journal.sqlite3")
+    store = SqliteStore(folder / "journal.sqlite3")
     await store.read(lambda db: None)
     await store.close()
 

@@ -13,7 +13,7 @@ from kling_tools.jobs.submit import PATIENCE_SECONDS
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.status import Status
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 #: Answers that leave open whether the create was accepted, and whether it was.
 BROKEN_WIRES = {

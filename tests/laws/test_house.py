@@ -24,7 +24,7 @@ MOST_LINES = 400
 MOST_FUNCTION_LINES_P90 = 35
 LONGEST_SLEEP = 0.05
 #: What an import of the tools must not bring along: it is loaded where it is used, because start-up is measured.
-HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp")
+HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp", "psycopg")
 #: Files of operations/ that are not a tool.
 FURNITURE = {"__init__", "all", "answers", "capabilities", "operation", "spending"}
 #: Made by the table, because it works on other tools of the table.

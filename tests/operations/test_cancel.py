@@ -130,7 +130,7 @@ async def test_a_task_on_the_wire_that_comes_back_is_taken_back_then(tmp_path: P
 
 async def test_of_a_process_that_sends_and_one_that_cancels_exactly_one_wins(tmp_path: Path) -> None:
     async with a_journal(tmp_path) as journal:
-        path = str(tmp_path / "journal.sqlite3")
+        path = str(tmp_path)
         task = await after(journal, a_task())
         with another_process("claim", path, task.id) as sender, another_process("cancel", path, task.id) as canceller:
             assert [hear(p) for p in (sender, canceller)] == ["ready", "ready"]

@@ -66,7 +66,8 @@ async def a_studio(folder: Path, **more: str) -> AsyncIterator[Studio]:
 def studio_of(house: House, **more: str) -> Studio:
     """Return a studio over a test house, whose provider breaks where it is told to."""
     settings = Settings.from_env(environment(house.folder, **more))
-    opened = Opened(settings, house.journal, house.store, house.orders, house.outputs, (house.account,), None)
+    accounts = (house.account,)
+    opened = Opened(settings, house.journal, house.store, house.offices, house.orders, house.outputs, accounts, None)
     return Studio(settings, house.clock, opened, house.engine)
 
 

@@ -25,10 +25,12 @@ from kling_tools.files.inputs import Inputs, default_roots
 from kling_tools.files.opening import read_small
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.database import Store
+from kling_tools.jobs.election import FileOffices, Offices
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
 from kling_tools.jobs.sources import Sources
-from kling_tools.jobs.store import Store
+from kling_tools.jobs.store import SqliteStore
 from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
 from kling_tools.providers.registry import Connection, kling_connection, sandbox_connection
 from kling_tools.settings import Settings
@@ -45,6 +47,7 @@ class Opened:
     settings: Settings
     journal: Journal
     store: Store
+    offices: Offices
     orders: Orders
     outputs: Outputs
     accounts: tuple[Account, ...]
@@ -98,7 +101,7 @@ class Opened:
 
 def open_accounts(settings: Settings, clock: Clock) -> Opened:
     """Return the house's accounts; opens no file and no connection yet."""
-    store = Store(settings.data_dir / "journal.sqlite3")
+    store, offices = _shared(settings, clock)
     journal = Journal(store, clock)
     roots = settings.input_roots
     if roots is None:
@@ -110,7 +113,18 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
         accounts = (_account(_connection(settings), settings, journal, orders, clock),)
     except BadSettings as error:
         complaint = error
-    return Opened(settings, journal, store, orders, Outputs(settings.output_dir), accounts, complaint)
+    return Opened(settings, journal, store, offices, orders, Outputs(settings.output_dir), accounts, complaint)
+
+
+def _shared(settings: Settings, clock: Clock) -> tuple[Store, Offices]:
+    """Return the journal's database and who watches: among the processes of a machine, or among replicas."""
+    if settings.database_url:
+        # Imported here: most servers have a file, and start-up is measured.
+        from kling_tools.jobs.election_postgres import SessionOffices
+        from kling_tools.jobs.store_postgres import PostgresStore
+
+        return PostgresStore(settings.database_url), SessionOffices(settings.database_url, clock)
+    return SqliteStore(settings.data_dir / "journal.sqlite3"), FileOffices(settings.data_dir)
 
 
 def brought_dir(settings: Settings) -> Path:

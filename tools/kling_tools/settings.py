@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kling_tools.model.errors import BadSettings
 
@@ -40,6 +40,12 @@ VARIABLES = (
     Variable("KLING_BASE_URL", "the region's host", "Another host; http only for loopback"),
     Variable("KLING_PROVIDER", "auto", "auto, kling or sandbox; auto without keys is the sandbox"),
     Variable("KLING_DATA_DIR", "the platform's user data directory", "The journal of tasks and money; a local disk"),
+    Variable(
+        "KLING_DATABASE_URL",
+        "",
+        "postgresql://… : the journal in a database that several machines share; needs kling-mcp[cluster]",
+        secret=True,
+    ),
     Variable("KLING_OUTPUT_DIR", "~/Videos/kling, else <data dir>/outputs", "Finished media"),
     Variable("KLING_MAX_USD_PER_CALL", "10", "Hard budget of one call; 0 forbids spending"),
     Variable("KLING_MAX_USD_PER_DAY", "50", "Hard budget of one local day; 0 forbids spending"),
@@ -71,6 +77,7 @@ class Settings:
     api_key: str = field(default="", repr=False)
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
+    database_url: str = field(default="", repr=False)
     region: str = "global"
     base_url: str = ""
     provider: str = "auto"
@@ -98,7 +105,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
-        return tuple(s for s in (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets) if s)
+        keys = (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets)
+        return tuple(s for s in (*keys, self.database_url, *_passwords(self.database_url)) if s)
 
     def check(self) -> None:
         """Refuse to spend on settings that are not what the person meant.
@@ -128,6 +136,7 @@ class _Reader:
             api_key=self.text("KLING_API_KEY"),
             access_key=self.text("KLING_ACCESS_KEY"),
             secret_key=self.text("KLING_SECRET_KEY"),
+            database_url=self.database_url("KLING_DATABASE_URL"),
             region=self.one_of("KLING_REGION", ("global", "china"), "global"),
             base_url=self.base_url("KLING_BASE_URL"),
             provider=self.one_of("KLING_PROVIDER", ("auto", "kling", "sandbox"), "auto"),
@@ -248,6 +257,28 @@ class _Reader:
             self.problems.append(f"{name} has to be an https address (http only for loopback) without user or query.")
             return ""
         return value
+
+    def database_url(self, name: str) -> str:
+        value = self.text(name)
+        if not value:
+            return ""
+        try:
+            parts = urlsplit(value)
+            right = parts.scheme in {"postgresql", "postgres"} and parts.port != 0 and len(parts.path) > 1
+        except ValueError:
+            right = False
+        if not right or not value.isprintable() or " " in value:
+            # The value is not repeated: what looks wrong may still be a password.
+            self.problems.append(f"{name} has to be an address such as postgresql://user@host:5432/database.")
+            return ""
+        return value
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """Return what of a database's address must not be shown, as it stands there and as it is meant."""
+    parts = urlsplit(url)
+    named = [v for k, v in parse_qsl(parts.query) if k in {"password", "sslpassword"}]
+    return tuple(dict.fromkeys(form for word in (parts.password or "", *named) for form in (word, unquote(word))))
 
 
 def _with_problems(settings: Settings, problems: tuple[str, ...]) -> Settings:

@@ -8,9 +8,47 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Protocol
 
 from kling_tools.files.locking import try_lock
 from kling_tools.files.storage import storage
+
+
+class Offices(Protocol):
+    """The offices of watcher, one an account, among everybody who shares a journal."""
+
+    async def holds(self, account: str) -> bool:
+        """Whether this process is, or now becomes, the account's watcher.
+
+        Raises:
+            StorageUnavailable: it cannot be found out.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Leave every office to whoever asks next."""
+        ...
+
+
+class FileOffices:
+    """The offices among the processes that share a data directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._elections: dict[str, Election] = {}
+
+    async def holds(self, account: str) -> bool:
+        """Whether this process is, or now becomes, the account's watcher. Never waits.
+
+        Raises:
+            StorageUnavailable: the data directory cannot be written.
+        """
+        return self._elections.setdefault(account, Election(self._folder, account)).won()
+
+    async def close(self) -> None:
+        """Leave every office to whoever asks next."""
+        for election in self._elections.values():
+            election.resign()
 
 
 class Election:

@@ -1,7 +1,7 @@
 """Brings every task to its end, whoever started it: submits what waits, looks at what runs, fetches what is done.
 
 Two triggers per account, both idempotent: `pump` and `beat`. Losing or doubling one costs nothing, because the
-journal decides. One process per machine does the looking: the holder of a lock that the kernel frees on any death.
+journal decides. One process of all that share the journal does the looking: who holds the account's office.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.bell import Bell
-from kling_tools.jobs.election import Election
+from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
@@ -34,9 +33,9 @@ from kling_tools.model.tasks import Hindered, Task
 
 log = logging.getLogger(__name__)
 
-#: While something is under way or somebody waits: how soon what another process did is seen.
+#: How soon what another process did is seen.
 TICK_SECONDS = 1.0
-#: While nothing is: how soon it is seen that another process left something behind.
+#: While nothing is: how soon an account's office is asked for again. What others write is heard before.
 IDLE_SECONDS = 10.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
@@ -67,7 +66,7 @@ class Engine:
         outputs: Outputs,
         accounts: Sequence[Account],
         clock: Clock,
-        lock_dir: Path,
+        offices: Offices,
         *,
         quarantine: float = QUARANTINE_SECONDS,
     ) -> None:
@@ -77,7 +76,7 @@ class Engine:
         self._journal = journal
         self._outputs = outputs
         self._clock = clock
-        self._lock_dir = lock_dir
+        self._offices = offices
         self._vigil = Vigil(clock, quarantine)
         self._rests = Rests(clock)
         self._watches = {a.name: Watch(a, clock, self.times, self._rests) for a in accounts}
@@ -92,12 +91,14 @@ class Engine:
     def start(self) -> None:
         """Begin to watch every account, in the background."""
         self._loops = [asyncio.create_task(self._watch(a), name=f"watch {a.name}") for a in self.accounts.values()]
+        self._loops.append(asyncio.create_task(self._listen(), name="listen"))
 
     async def stop(self) -> None:
         """Stop watching; give what is on the wire a moment, then leave it to the journal."""
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await self._offices.close()
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=FAREWELL_SECONDS)
         for work in list(self._at_work.values()):
@@ -244,29 +245,39 @@ class Engine:
         self.bell.ring()
 
     async def _watch(self, account: Account) -> None:
-        election, watch = Election(self._lock_dir, account.name), self._watches[account.name]
-        try:
-            while True:
-                try:
-                    won = election.won()
-                    if won:
-                        await self._learn()
-                        await self.beat(account)
-                    else:
-                        # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
-                        if await watch.refresh():
-                            self.bell.ring()
-                        if self._mine:
-                            self.pump(account)
-                    pause = self._pause(watch, watches=won)
-                except Exception as error:
-                    # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
-                    log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
-                    await self._clock.sleep(5 * TICK_SECONDS)
-                    pause = SHORTEST_TICK
-                await self.bell.wait(self._clock, pause)
-        finally:
-            election.resign()
+        watch = self._watches[account.name]
+        while True:
+            try:
+                won = await self._offices.holds(account.name)
+                if won:
+                    await self._learn()
+                    await self.beat(account)
+                else:
+                    # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
+                    if await watch.refresh():
+                        self.bell.ring()
+                    if self._mine:
+                        self.pump(account)
+                pause = self._pause(watch, watches=won)
+            except Exception as error:
+                # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
+                log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
+                await self._clock.sleep(5 * TICK_SECONDS)
+                pause = SHORTEST_TICK
+            await self.bell.wait(self._clock, pause)
+
+    async def _listen(self) -> None:
+        """Ring when anybody else has written, here or on another machine: the watches then take what is new."""
+        known = ""
+        while True:
+            try:
+                mark = await self._journal.mark()
+                if mark != known:
+                    known = mark
+                    self.bell.ring()
+            except KlingError as error:
+                log.debug("listening: %s", error)  # `_watch` says it to people
+            await self._clock.sleep(TICK_SECONDS)
 
     def _pause(self, watch: Watch, *, watches: bool) -> float:
         """Return how long nothing is due: short while something is under way, since others may move it too."""

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
+from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
-from kling_tools.jobs.store import Connection, Store
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
@@ -94,9 +94,11 @@ class Journal:
         now = self.clock.now()
 
         def work(db: Connection) -> Enqueued:
+            db.alone(f"request {task.fingerprint}")
             if not again and (known := _same_request(db, task, now)):
                 return Enqueued(known, repeated=True)
             day = local_day(now).isoformat()
+            db.alone(f"money {day} {task.simulated}")
             entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
             db.run("insert_task", **_columns(task))
             db.run("insert_hold", task_id=task.id, **vars(entry))
@@ -120,6 +122,7 @@ class Journal:
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
             place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
+            db.alone(f"slots {task.account} {task.plan.model}")
             taken = db.row("occupied_slots", **place)
             # One that takes more places than there are may run alone: the provider will say whether it can.
             if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
@@ -164,14 +167,20 @@ class Journal:
         had looked before, seconds.
         """
         now = self.clock.now()
+        # Everybody takes several tasks in the same order, and so nobody waits in a circle.
+        ordered = sorted(events, key=lambda pair: pair[0])
 
         def work(db: Connection) -> list[Task]:
-            found = ((_get(db, task_id), event) for task_id, event in events)
+            found = ((_get(db, task_id), event) for task_id, event in ordered)
             changed = [_write(db, task, event, now, gap) for task, event in found if task is not None]
             return [task for task in changed if task is not None]
 
         for task in await self._store.do(work) if events else ():
             self.on_change(task)
+
+    async def mark(self) -> str:
+        """Return something that is another once another process has changed any task; also our own may change it."""
+        return await self._store.mark()
 
     async def sender(self, task_id: str) -> str:
         """Return the mark of the credentials a task was last sent with."""
@@ -191,18 +200,16 @@ class Journal:
         """Return an account's tasks that have not ended, oldest first."""
         return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
 
-    async def news(self, account: str, version: int | None) -> tuple[int, dict[str, float] | None]:
-        """Return the journal's version, and when each of an account's unfinished tasks was last written.
+    async def news(self, account: str, mark: str) -> tuple[str, dict[str, float] | None]:
+        """Return the journal's mark, and when each of an account's unfinished tasks was last written.
 
-        The latter None where no other process has written since `version`, which costs next to nothing.
+        The latter None where no other process has written since `mark`, which costs next to nothing.
         """
-
-        def work(db: Connection) -> tuple[int, dict[str, float] | None]:
-            row = db.row("version")
-            now = int(row[0]) if row else 0
-            return now, None if now == version else dict(db.rows("marks", account=account))
-
-        return await self._store.read(work)
+        now = await self._store.mark()
+        if now == mark:
+            return now, None
+        # Read after the mark: what is written in between is read now, and once more.
+        return now, await self._store.read(lambda db: dict(db.rows("marks", account=account)))
 
     async def watched(self, ids: Sequence[str]) -> list[Watched]:
         """Return those of the tasks that have not ended, as far as watching has to know them."""
@@ -281,6 +288,7 @@ def _columns(task: Task) -> dict[str, object]:
         "updated": task.updated,
         "fingerprint": task.fingerprint,
         "words": f"{task.label}\n{task.plan.words}".casefold(),
+        "slots": task.plan.slots,
         "took": None,
         "document": _adapter().dump_json(task).decode(),
     }

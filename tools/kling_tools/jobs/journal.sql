@@ -1,4 +1,4 @@
--- Every statement the journal runs, by name.
+-- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql.
 
 -- name: insert_task
 INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, document)
@@ -53,10 +53,6 @@ WHERE created >= :since
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0);
 
--- name: version
--- Changes when another connection to the file has written.
-PRAGMA data_version;
-
 -- name: marks
 SELECT id, updated FROM tasks WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
@@ -87,7 +83,7 @@ UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged WHE
 
 -- name: spent_on
 -- What is held counts as spent until it is settled or released.
-SELECT coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0)
+SELECT CAST(coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0) AS BIGINT)
 FROM ledger WHERE day = :day AND simulated = :simulated;
 
 -- name: insert_history
@@ -105,7 +101,7 @@ ORDER BY created DESC LIMIT 1;
 
 -- name: spending
 SELECT ledger.day, tasks.model, tasks.account, count(*),
-       sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END)
+       CAST(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END) AS BIGINT)
 FROM ledger JOIN tasks ON tasks.id = ledger.task_id
 WHERE ledger.day >= :since AND ledger.simulated = :simulated AND state <> 'released'
 GROUP BY ledger.day, tasks.model, tasks.account

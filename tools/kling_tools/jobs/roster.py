@@ -1,7 +1,7 @@
 """Which of an account's tasks have not ended: read from the journal once, then only what has changed.
 
 Changes made here are told; those of other processes are found by comparing when each task was last written, and only
-when the file says that somebody else has written at all.
+when the journal's mark says that somebody has written at all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Roster:
         self._waiting: dict[str, Watched] = {}
         self._journal = journal
         self._account = account
-        self._version: int | None = None
+        self._mark = ""
         self._told: set[str] = set()
 
     def __len__(self) -> int:
@@ -59,7 +59,7 @@ class Roster:
             StorageUnavailable
         """
         self._told.clear()
-        version, marks = await self._journal.news(self._account, self._version)
+        mark, marks = await self._journal.news(self._account, self._mark)
         if marks is None:
             return []
         known = {task.id: task.updated for task in self}
@@ -72,7 +72,7 @@ class Roster:
         for task_id in gone:
             if task_id not in self._told:
                 self._drop(task_id)
-        self._version = version
+        self._mark = mark
         return stale + gone
 
     def _put(self, task: Watched) -> None:

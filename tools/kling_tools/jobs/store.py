@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kling_tools.jobs.database import Connection, migrations, statements
 from kling_tools.model.errors import StorageUnavailable
 
 T = TypeVar("T")
@@ -24,7 +23,7 @@ T = TypeVar("T")
 BUSY_SECONDS = 30.0
 
 
-class Connection:
+class SqliteConnection:
     """The statements by name, over one open database; used in the store's thread only."""
 
     def __init__(self, raw: sqlite3.Connection) -> None:
@@ -32,25 +31,28 @@ class Connection:
 
     def run(self, name: str, **values: Any) -> None:
         """Execute a named statement."""
-        self.raw.execute(statements()[name], values)
+        self.raw.execute(statements("journal.sql")[name], values)
 
     def row(self, name: str, **values: Any) -> tuple[Any, ...] | None:
         """Return the first row of a named query."""
-        row: tuple[Any, ...] | None = self.raw.execute(statements()[name], values).fetchone()
+        row: tuple[Any, ...] | None = self.raw.execute(statements("journal.sql")[name], values).fetchone()
         return row
 
     def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a named query."""
-        return self.raw.execute(statements()[name], values).fetchall()
+        return self.raw.execute(statements("journal.sql")[name], values).fetchall()
+
+    def alone(self, about: str) -> None:
+        """Hold: a transaction that may write is alone in this file from its beginning."""
 
 
-class Store:
+class SqliteStore:
     """An open journal file. `do` runs a function in one durable transaction."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self._connection: Connection | None = None
+        self._connection: SqliteConnection | None = None
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock; all of it is durable, or none.
@@ -63,6 +65,15 @@ class Store:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot, taking no lock."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "DEFERRED")
+
+    async def mark(self) -> str:
+        """Return something that is another once anybody else has written to the file."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._mark)
+
+    @property
+    def place(self) -> str:
+        """Return the file."""
+        return str(self.path)
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
@@ -82,7 +93,13 @@ class Store:
                 raise
             return result
 
-    def _open(self) -> Connection:
+    def _mark(self) -> str:
+        with _translated(self.path):
+            raw = self._open().raw
+            # It counts what other connections committed; what this one did is known here.
+            return str(raw.execute("PRAGMA data_version").fetchone()[0])
+
+    def _open(self) -> SqliteConnection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             raw = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -94,7 +111,7 @@ class Store:
             except BaseException:
                 raw.close()
                 raise
-            self._connection = Connection(raw)
+            self._connection = SqliteConnection(raw)
         return self._connection
 
     def _close(self) -> None:
@@ -122,7 +139,7 @@ def migrate(raw: sqlite3.Connection) -> None:
     Raises:
         StorageUnavailable: the file was written by a newer version.
     """
-    steps = _migrations()
+    steps = migrations("migrations")
     if raw.execute("PRAGMA user_version").fetchone()[0] == len(steps):
         return
     raw.execute("BEGIN IMMEDIATE")
@@ -157,20 +174,6 @@ def _translated(path: Path) -> Iterator[None]:
             f"The journal at {path} cannot be used: {reason}.",
             advice="Free some space or set KLING_DATA_DIR to a directory that can be written.",
         ) from error
-
-
-@cache
-def statements() -> dict[str, str]:
-    """Return the named statements of journal.sql."""
-    text = files("kling_tools.jobs").joinpath("journal.sql").read_text("utf-8")
-    named = (part.partition("\n") for part in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip().rstrip(";") for name, _, body in named}
-
-
-def _migrations() -> list[str]:
-    folder = files("kling_tools.jobs").joinpath("migrations")
-    scripts = sorted((f.name, f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".sql"))
-    return [script for _, script in scripts]
 
 
 def _split(script: str) -> Iterator[str]:

@@ -77,9 +77,7 @@ class Studio:
         """
         clock = clock or SystemClock()
         opened = open_accounts(settings, clock)
-        engine = Engine(
-            opened.journal, opened.outputs, opened.accounts, clock, settings.data_dir, quarantine=quarantine
-        )
+        engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
         engine.start()
         try:
             yield cls(settings, clock, opened, engine)
@@ -174,8 +172,8 @@ class Studio:
             UnknownTask
         """
         started = self.clock.monotonic()
+        tasks = await self.tasks(ids)
         while True:
-            tasks = await self.tasks(ids)
             passed = self.clock.monotonic() - started
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
             if not running or passed >= seconds:
@@ -185,6 +183,10 @@ class Studio:
             trouble = next((t.trouble for t in running if t.trouble), "")
             await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
             await self._engine.wait([t.id for t in running], min(SLICE_SECONDS, seconds - passed))
+            try:
+                tasks = await self.tasks(ids)
+            except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
+                tasks = [t if t.status.ended else replace(t, trouble=error.message) for t in tasks]
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""

@@ -1,0 +1,114 @@
+"""Several machines on one journal: each account is watched by one of them, by another soon after that one's death."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from tests.jobs.house import HandClock, a_task
+from tests.jobs.others import another_process, hear
+from tests.jobs.postgres_server import Server
+from tests.jobs.rush import ACCOUNTS
+from tests.jobs.stories import a_journal, after
+from tests.promises import keeps
+
+from kling_tools.clock import SystemClock
+from kling_tools.files.outputs import Outputs
+from kling_tools.jobs.election import FileOffices
+from kling_tools.jobs.election_postgres import SessionOffices, falls_to
+from kling_tools.jobs.engine import Engine
+from kling_tools.model.errors import StorageUnavailable
+from kling_tools.model.status import Status
+
+pytestmark = pytest.mark.anyio
+
+
+async def held(offices: SessionOffices, clock: HandClock) -> set[str]:
+    """Let a second pass, and return which accounts a replica watches."""
+    clock.time += 1
+    return {account for account in ACCOUNTS if await offices.holds(account)}
+
+
+@keeps("nothing-lost")
+async def test_a_thousand_accounts_are_spread_and_none_has_two_watchers(postgres: Server) -> None:
+    url = postgres.new_database()
+    clock = HandClock()
+    three = [SessionOffices(url, clock) for _ in range(3)]
+    shares: list[set[str]] = []
+    for _ in range(3):  # whoever came first had all, and gives up what falls to the others
+        shares = [await held(one, clock) for one in three]
+        assert sum(map(len, shares)) == len(set().union(*shares)), "never two"
+    assert set().union(*shares) == set(ACCOUNTS)
+    assert min(map(len, shares)) > 250
+    await three.pop().close()
+    for _ in range(2):
+        shares = [await held(one, clock) for one in three]
+    assert set().union(*shares) == set(ACCOUNTS)
+    for one in three:
+        await one.close()
+    last = SessionOffices(url, clock)
+    await held(last, clock)  # it learns of the accounts by being asked
+    assert await held(last, clock) == set(ACCOUNTS)
+    await last.close()
+
+
+@keeps("nothing-lost")
+async def test_a_replica_that_is_killed_is_replaced_within_ten_seconds(tmp_path: Path, postgres: Server) -> None:
+    url = postgres.new_database()
+    (tmp_path / "journal.url").write_text(url)
+    clock = HandClock()
+    here = SessionOffices(url, clock)
+    with another_process("share", str(tmp_path)) as other:
+        assert hear(other).isdigit()
+        for _ in range(2):
+            ours = await held(here, clock)
+        assert 300 < len(ours) < 1000, "the other one watches the rest"
+        other.kill()
+        other.wait(timeout=10)
+        killed = time.monotonic()
+        while len(await held(here, clock)) < len(ACCOUNTS):
+            assert time.monotonic() - killed < 10
+            await asyncio.sleep(0.05)
+    await here.close()
+
+
+async def test_a_server_that_is_gone_takes_every_office_along_and_gives_it_back(postgres: Server) -> None:
+    clock = HandClock()
+    offices = SessionOffices(postgres.new_database(), clock)
+    for _ in range(2):
+        everything = await held(offices, clock)
+    postgres.stop()
+    try:
+        clock.time += 1
+        for _ in range(2):
+            with pytest.raises(StorageUnavailable, match=r"127\.0\.0\.1"):
+                await offices.holds(ACCOUNTS[0])
+    finally:
+        postgres.start()
+    assert await held(offices, clock) == everything == set(ACCOUNTS)
+    await offices.close()
+
+
+def test_when_a_replica_goes_only_its_share_moves() -> None:
+    before = {key: falls_to(key, {1, 2, 3}) for key in range(1000)}
+    after_it = {key: falls_to(key, {1, 2}) for key in range(1000)}
+    assert {key for key in before if before[key] != after_it[key]} == {key for key in before if before[key] == 3}
+    assert falls_to(1, set()) is None
+
+
+@pytest.mark.usefixtures("database")
+async def test_whoever_waits_elsewhere_hears_of_a_change_within_two_seconds(tmp_path: Path) -> None:
+    async with a_journal(tmp_path) as here, a_journal(tmp_path) as there:
+        task = await after(there, a_task())
+        engine = Engine(here, Outputs(tmp_path / "videos"), [], SystemClock(), FileOffices(tmp_path))
+        engine.start()
+        try:
+            await asyncio.wait_for(engine.bell.wait(SystemClock(), 5), 2)  # the first look
+            waiting = asyncio.create_task(engine.bell.wait(SystemClock(), 30))
+            await there.claim(task.id, 5)
+            await asyncio.wait_for(waiting, 2)
+            assert (await here.get([task.id]))[task.id].status is Status.SUBMITTING
+        finally:
+            await engine.stop()
