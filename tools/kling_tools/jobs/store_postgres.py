@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Transactions at a time in this process.
-CONNECTIONS = 4
+#: Transactions at a time in this process that only read. One writes: what is claimed first is also sent first.
+READERS = 3
 #: How often a transaction is begun that lost its connection, or its turn, before it was committed.
 ATTEMPTS = 4
 #: How long it is asked whether a commit that was not answered has come through.
@@ -71,7 +71,8 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._idle: list[psycopg.Connection[tuple[Any, ...]]] = []
-        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="journal")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="journal-reader")
         self._migrated = False
 
     @property
@@ -85,23 +86,21 @@ class PostgresStore:
         Raises:
             StorageUnavailable: the database is not there, or refuses.
         """
-        return await self._in_thread(lambda: self._transact(work, writing=True))
+        return await _in(self._writer, lambda: self._transact(work, writing=True))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot."""
-        return await self._in_thread(lambda: self._transact(work, writing=False))
+        return await _in(self._readers, lambda: self._transact(work, writing=False))
 
     async def mark(self) -> str:
         """Return something that is another once anybody has written: which transactions are over, told by no table."""
-        return await self._in_thread(lambda: self._transact(_snapshot, writing=False))
+        return await _in(self._readers, lambda: self._transact(_snapshot, writing=False))
 
     async def close(self) -> None:
         """Finish what is under way and hang up."""
-        await asyncio.to_thread(self._threads.shutdown, wait=True)
+        for threads in (self._writer, self._readers):
+            await asyncio.to_thread(threads.shutdown, wait=True)
         self._hang_up()
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _transact(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         attempt = 0
@@ -207,6 +206,10 @@ class PostgresStore:
             f"The journal's {self.place} cannot be used: {reason}.",
             advice="Start it again or mend KLING_DATABASE_URL. Nothing that is written down is lost.",
         ) from None
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
 def migrate(raw: psycopg.Connection[tuple[Any, ...]]) -> None:
