@@ -96,18 +96,6 @@ def told(said: str) -> dict[str, Any]:
     return dict(account)
 
 
-async def test_what_was_bought_here_differs_in_nothing_and_asking_is_free(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=1000.0) as kling:
-        await made(kling.env())
-        before = len([call for call in await kling.requests() if call["kind"] == "create"])
-        status, said = await command(kling.env(), "--json")
-        after = [call for call in await kling.requests() if call["kind"] == "create"]
-    account = told(said)
-    assert (status, account["differences"], account["not_compared"]) == (0, [], [])
-    assert (account["tasks_there"], account["tasks_here"], account["simulated"]) == (1, 1, True)
-    assert len(after) == before
-
-
 @both
 async def test_every_kind_of_difference_is_named_and_only_what_is_ours_and_lost_is_adopted(
     tmp_path: Path, pair: bool
@@ -118,6 +106,7 @@ async def test_every_kind_of_difference_is_named_and_only_what_is_ours_and_lost_
         async with opening(env) as opened:
             compared = await reconcile(opened.accounts[0], 7)
             assert (compared.here, compared.there, compared.differences, compared.trouble) == (1, 1, (), ())
+            assert compared.simulated, "the answers say so, whatever the address"
             await bought_behind_our_back(opened, "another-program-1")
             lost = await in_doubt(opened)
             await bought_behind_our_back(opened, lost.id)
@@ -130,6 +119,7 @@ async def test_every_kind_of_difference_is_named_and_only_what_is_ours_and_lost_
             await opened.journal.apply(gone.id, Seen(nowhere))
         _meddle(tmp_path, settled, gone.id)
 
+        creates = await _creates(kling)
         status, said = await command(env, "--json")
         found = {one["kind"]: one for one in told(said)["differences"]}
         assert status == 3
@@ -153,11 +143,16 @@ async def test_every_kind_of_difference_is_named_and_only_what_is_ours_and_lost_
             f"Adopted: {lost.id}.",
         ):
             assert words in said
+        assert await _creates(kling) == creates, "asking and adopting are free"
         async with Studio.open(Settings.from_env(env)) as studio:
             done = await finished(studio, lost.id)
         assert (done.status, done.cost.charged_usd) == ("succeeded", "0.21")
         assert Path(done.outputs[0].path).is_file()
         assert len(await kling.tasks()) == 3, "nothing was bought for it"
+
+
+async def _creates(kling: Simulated) -> int:
+    return sum(call["kind"] == "create" for call in await kling.requests())
 
 
 def _meddle(folder: Path, settled: str, gone: str) -> None:

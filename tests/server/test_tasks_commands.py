@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
-from tests.jobs.house import START, a_task
+from tests.jobs.house import START, HandClock, a_task
 from tests.jobs.stories import a_journal, after, seen
 
 from kling_mcp.cli import main
@@ -109,6 +110,7 @@ async def test_a_list_is_narrowed_by_number_status_and_day(house: Path, capsys: 
         (["tasks", "--watch", "--json"], 2, "do not go together"),
         (["tasks", "--limit", "0"], 2, "invalid number value"),
         (["tasks", "spend", "--days", "many"], 2, "invalid number value"),
+        (["tasks", "reconcile", "--days", "31"], 2, "invalid number value"),
         (["tasks", "show", "k000000000000"], 1, "There is no task"),
         (["tasks", "forget"], 2, "forget"),
     ],
@@ -173,6 +175,29 @@ async def test_spending_is_told_by_day_model_and_provider_and_rehearsals_apart(
 def test_a_house_without_tasks_has_spent_nothing(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "spend", "--days", "1"]) == 0
     assert capsys.readouterr().out == "$0.00 was spent or is held today.\n"
+
+
+def test_a_house_without_tasks_has_nothing_to_reconcile(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tasks", "reconcile"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("sandbox (SIMULATED), since ")
+    assert said.endswith(": 0 tasks there, 0 here.\nNothing differs.\n")
+    told = document(capsys, "tasks", "reconcile", "--days", "30", "--json")
+    assert told["accounts"][0]["differences"] == []
+
+
+async def test_what_kling_does_not_have_is_named_and_ends_with_a_status_of_its_own(
+    house: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = time.time()
+    async with a_journal(house, HandClock(now - 600)) as journal:
+        task = a_task("k00000000gone", now=now - 600)
+        await after(journal, task, Claimed(), seen(task, "processing"))
+    assert await in_thread(main, ["tasks", "reconcile"]) == 3
+    said = capsys.readouterr().out
+    assert "Here and not at Kling: 1" in said
+    assert '  k00000000gone "r-k00000000gone": here: processing; there: not shown. Kling accepted it' in said
+    assert said.endswith("Nothing was changed.\n")
 
 
 def test_every_event_of_the_journal_has_words_for_people() -> None:
