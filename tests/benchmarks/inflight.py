@@ -214,7 +214,7 @@ async def _watch(home: Path, url: str, warm: float, seconds: float) -> Figures:
     await pass_time(seconds)
     ended, cpu, asked, looks = time.time(), used() - cpu, await count(url) - asked, engine.looks("bench") - looks
     active = {task.id for task in await account.journal.active("bench")}
-    await pass_time(6)  # what ended at the very end is still to be seen
+    await pass_time(12)  # what ended at the very end is still to be seen
     lags = []
     due = [one for one in read(home) if began <= one.ends < ended]
     for task in (await account.journal.get([one.ours for one in due])).values():
@@ -223,9 +223,7 @@ async def _watch(home: Path, url: str, warm: float, seconds: float) -> Figures:
     if len(lags) < len(due):
         raise SystemExit(f"{len(due) - len(lags)} ends were not seen; {len(active)} tasks run")
     await close()
-    return Figures(
-        requests=asked, rounds=looks, seconds=ended - began, cpu=cpu, lags=lags, added_mb=most - before
-    )
+    return Figures(requests=asked, rounds=looks, seconds=ended - began, cpu=cpu, lags=lags, added_mb=most - before)
 
 
 async def open_engine(home: Path, url: str) -> tuple[Any, Any, Any]:
