@@ -179,7 +179,7 @@ def fill(home: Path, tasks: list[Bought]) -> None:
     rows, money = [], []
     for one in tasks:
         times = {"created": one.created, "updated": one.created, "accepted_at": one.created}
-        mine = {**document, **times, "id": one.ours, "remote": {**document["remote"], "id": one.id}}
+        mine = {**document, **times, "account": "bench", "id": one.ours, "remote": {**document["remote"], "id": one.id}}
         rows.append((one.ours, "processing", "bench", "kling-3.0", one.created, one.created, one.ours, "", "", mine))
         money.append((one.ours, *held))
     columns = "id, status, account, model, created, updated, fingerprint, words, sender, document"
