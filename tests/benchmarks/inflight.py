@@ -203,7 +203,7 @@ async def _watch(home: Path, url: str, warm: float, seconds: float) -> Figures:
         nonlocal most
         until = time.monotonic() + how_long
         while time.monotonic() < until:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.05)
             most = max(most, resident())
 
     await pass_time(warm)
