@@ -180,17 +180,20 @@ class House:
         *faults: Fault,
         slots: int = 5,
         kling_slots: int = 100,
+        kling_speed: float = 1.0,
         provider: httpx2.AsyncBaseTransport | None = None,
+        clock: HandClock | None = None,
     ) -> None:
         self.folder = folder
         self.slots = slots
         self.provider = provider
-        self.clock = HandClock()
+        self.clock = clock or HandClock()
         self.lives: list[Life] = []
         self.config = SandboxConfig(
             state_dir=folder / "kling",
             clock=self.clock.now,
             concurrency=kling_slots,
+            speed=kling_speed,
             faults=faults,
             ffmpeg=Encoder.find().path,
         )
@@ -230,9 +233,9 @@ class House:
 
     async def crash(self) -> None:
         """Drop everything under way."""
-        for work in self._under_way():
+        for work in self.under_way():
             work.cancel()
-        await asyncio.gather(*self._under_way(), return_exceptions=True)
+        await asyncio.gather(*self.under_way(), return_exceptions=True)
         await self.client.aclose()
         await self.store.close()
 
@@ -281,7 +284,7 @@ class House:
 
     async def rest(self) -> None:
         """Wait for the work under way."""
-        while work := self._under_way():
+        while work := self.under_way():
             done, _ = await asyncio.wait(work, timeout=BOUND)
             assert done, "the engine's work does not end"
             await asyncio.sleep(0)
@@ -306,7 +309,8 @@ class House:
         if dead:
             await self.open_again()
 
-    def _under_way(self) -> list[asyncio.Task[Any]]:
+    def under_way(self) -> list[asyncio.Task[Any]]:
+        """Return the engine's work."""
         return [t for t in asyncio.all_tasks() if TASK_ID.fullmatch(t.get_name()) or t.get_name().startswith("look ")]
 
     # --- looking ----------------------------------------------------------------------------------------------------

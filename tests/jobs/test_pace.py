@@ -35,9 +35,9 @@ def looks(when: Expected, until: float, *, awaited: bool = False) -> list[float]
     return ages
 
 
-def test_nothing_known_has_one_early_look_and_then_those_near_the_time_that_was_told() -> None:
+def test_nothing_known_has_few_early_looks_and_then_those_near_the_time_that_was_told() -> None:
     ages = looks(expected((), 60, 1.0), 45)
-    assert ages[:2] == [EARLY_LOOK, 36]
+    assert ages[:4] == [EARLY_LOOK, 6, 18, 36]
     assert len(ages) <= 6
     assert expected((90, 90, 90, 90), 60, 1.0) == expected((), 60, 1.0), "four are no experience"
 

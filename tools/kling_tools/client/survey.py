@@ -19,7 +19,7 @@ MAX_PAGES = 20
 #: With so many questions by id a list may be cheaper.
 LIST_FROM = 4
 #: What a list cost is forgotten by this much with every look that went by id, so that it is tried again some day.
-FORGETTING = 0.9
+FORGETTING = 0.98
 
 Ask = Callable[[WireCall], Awaitable[WireAnswer]]
 

@@ -17,8 +17,9 @@ LONGEST_AWAITED = 5.0
 ENOUGH_TIMES = 5
 #: How many times of a kind are remembered.
 MOST_TIMES = 20
-#: Where nothing is known, a first look that early shows what was refused at once.
-EARLY_LOOK = 4.0
+#: Where nothing is known, a first look that early shows what was refused at once; until the likely time each next one
+#: comes at so many times the age, since what was said of the time may be wrong.
+EARLY_LOOK, EARLY_GROWTH = 2.0, 3.0
 #: Where nothing is known: how much of the time that such tasks are said to take passes before the looks draw closer,
 #: how much after which it is a straggler, and by which part of its age the looks are apart in between.
 GUESSED_FIRST, GUESSED_LAST, GUESSED_STRIDE = 0.6, 1.4, 0.15
@@ -33,8 +34,8 @@ Kind = tuple[str, str, float]
 class Expected:
     """When a task may end, in seconds of its age: hardly before `first`, seldom after `last`.
 
-    `early` is an age for one look before that, 0 for none. `stride` is between looks from `first` on, seconds;
-    `share` the same as a part of the age. `shortest` is never fallen short of.
+    `early` is an age for a look before that, followed by ever rarer ones; 0 for none. `stride` is between looks from
+    `first` on, seconds; `share` the same as a part of the age. `shortest` is never fallen short of.
     """
 
     first: float
@@ -49,7 +50,8 @@ class Expected:
         if looked is None or looked < 0:
             return self.early or self.first
         if looked < self.first:
-            return max(self.first, looked + self.shortest)
+            later = min(self.first, EARLY_GROWTH * looked) if self.early else self.first
+            return max(later, looked + self.shortest)
         # Ever slower from `last` on: a straggler costs few requests.
         step = max(self.shortest, self.stride, self.share * looked, (looked - self.last) / 2)
         return looked + min(step, max(self.shortest, LONGEST_AWAITED) if awaited else LONGEST_LOOK)

@@ -29,7 +29,7 @@ FRESH_SECONDS, UNSEEN_SECONDS = 10.0, 60.0
 #: Up to so many are asked about in one request, so that a look at one of them shows all.
 FEW = 20
 #: Each request of the last look puts the next one off, or a look at very many would follow on itself.
-SECONDS_A_REQUEST = 0.1
+SECONDS_A_REQUEST = 0.05
 #: More than this between the two clocks' steps is no drift.
 LEAP_SECONDS = 5.0
 #: How long somebody who asked is taken to wait, unless asking again.
@@ -133,17 +133,21 @@ class Watch:
         """Return when to look at a task next, by the monotonic clock."""
         at = self._clock.monotonic()
         since = None if self._looked is None else at - self._looked
-        expected = known or self._expected(task)
         if task.accepted_at is None:
             return at
         age = self._clock.now() - task.accepted_at
         if age < 0:  # the clock was set back: how old the task is cannot be told
             return at if since is None else at - since + pace.LONGEST_LOOK
+        expected = known or self._expected(task)
         looked = None if since is None else age - since
         due = at + expected.next_look(looked, awaited=self._is_awaited(task.id)) - age
+        return max(due, self._earliest(expected))
+
+    def _earliest(self, expected: Expected) -> float:
+        """Return when the next look may come at all."""
         if self._looked is None:
-            return due
-        return max(due, self._looked + expected.shortest + SECONDS_A_REQUEST * max(0, self._requests - 1))
+            return float("-inf")
+        return self._looked + expected.shortest + SECONDS_A_REQUEST * max(0, self._requests - 1)
 
     def _expected(self, task: Watched) -> Expected:
         times = self._times.of(self.account.name, task.model, task.length)
@@ -158,6 +162,8 @@ class Watch:
             if (expected := kinds.get(kind)) is None:
                 expected = kinds[kind] = self._expected(task)
             self._next = min(self._next, self._due(task, expected))
+            if self._next <= self._earliest(expected):  # sooner than that nothing is due; with very many, soon found
+                return
 
     # --- looking ----------------------------------------------------------------------------------------------------
 

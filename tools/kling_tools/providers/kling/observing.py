@@ -65,6 +65,8 @@ def _failure(status: str, message: object) -> dict[str, Any]:
 
 def _billed(task: Mapping[str, Any]) -> Charge | None:
     """Return the sum of the bill. Money in another currency than USD has no place in a `Charge` and is left out."""
+    if not task.get("billing"):
+        return None
     sums: dict[str, Decimal] = {}
     for line in reading.records(task.get("billing")):
         amount = reading.number(line.get("amount"))
