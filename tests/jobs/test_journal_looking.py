@@ -13,6 +13,7 @@ from tests.providers.values import PLAN
 
 from kling_tools.clock import local_day
 from kling_tools.jobs.journal import Search, running_statuses
+from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import Price
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
@@ -170,3 +171,23 @@ async def test_spending_is_told_by_day_model_and_provider_newest_first(tmp_path:
         assert sum(s.usd for s in told if s.day == tomorrow) == await journal.spent_today(simulated=False)
         assert [s.day for s in await journal.spending(clock.time, simulated=False)] == [tomorrow]
         assert [(s.usd, s.tasks) for s in await journal.spending(START, simulated=True)] == [(Decimal(5), 1)]
+
+
+async def test_what_is_watched_is_the_same_from_the_journal_as_from_the_task(tmp_path: Path) -> None:
+    async with a_journal(tmp_path) as journal:
+        plain = await after(journal, a_task())
+        running = a_task(now=START + 1)
+        running = await after(journal, running, Claimed(), seen(running, "processing"), Hindered("No connection."))
+        # A zero byte, and what only looks like one, break no list; nor does a quote after it.
+        words = 'a fox \\u0000" \0" in the snow'
+        hostile = await after(journal, a_task(prompt=words, label=words, now=START + 2), Claimed(), Hindered("Busy."))
+        over = await after(journal, a_task(now=START + 3), Withdrawn())
+        ids = [task.id for task in (plain, running, hostile, over)]
+        found = {task.id: task for task in await journal.watched(ids)}
+        assert found == {task.id: Watched.of(task) for task in (plain, running, hostile)}
+        mark, marks = await journal.news("sandbox", "")
+        assert marks == {task.id: task.updated for task in found.values()}
+        assert (await journal.news("sandbox", mark)) == (mark, None)
+        async with a_journal(tmp_path) as other:
+            moved = await after(other, a_task(now=START + 4))
+        assert moved.id in ((await journal.news("sandbox", mark))[1] or {})

@@ -7,20 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.jobs.house import HandClock, a_task
+from tests.jobs.house import HandClock
 from tests.jobs.others import another_process, hear
 from tests.jobs.postgres_server import Server
 from tests.jobs.rush import ACCOUNTS
-from tests.jobs.stories import a_journal, after
 from tests.promises import keeps
 
-from kling_tools.clock import SystemClock
-from kling_tools.files.outputs import Outputs
-from kling_tools.jobs.election import FileOffices
 from kling_tools.jobs.election_postgres import SessionOffices, falls_to
-from kling_tools.jobs.engine import Engine
 from kling_tools.model.errors import StorageUnavailable
-from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
 
@@ -96,19 +90,3 @@ def test_when_a_replica_goes_only_its_share_moves() -> None:
     after_it = {key: falls_to(key, {1, 2}) for key in range(1000)}
     assert {key for key in before if before[key] != after_it[key]} == {key for key in before if before[key] == 3}
     assert falls_to(1, set()) is None
-
-
-@pytest.mark.usefixtures("database")
-async def test_whoever_waits_elsewhere_hears_of_a_change_within_two_seconds(tmp_path: Path) -> None:
-    async with a_journal(tmp_path) as here, a_journal(tmp_path) as there:
-        task = await after(there, a_task())
-        engine = Engine(here, Outputs(tmp_path / "videos"), [], SystemClock(), FileOffices(tmp_path))
-        engine.start()
-        try:
-            await asyncio.wait_for(engine.bell.wait(SystemClock(), 5), 2)  # the first look
-            waiting = asyncio.create_task(engine.bell.wait(SystemClock(), 30))
-            await there.claim(task.id, 5)
-            await asyncio.wait_for(waiting, 2)
-            assert (await here.get([task.id]))[task.id].status is Status.SUBMITTING
-        finally:
-            await engine.stop()

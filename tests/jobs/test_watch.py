@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import pytest
-from tests.jobs.house import NO_FILES, RICH, HandClock, House, a_house, a_task
+from tests.jobs.house import NO_FILES, RICH, HandClock, House, a_house, a_task, open_store
 from tests.promises import keeps
 
 from kling_sandbox import Fault
@@ -19,12 +19,11 @@ from kling_tools.clock import SystemClock
 from kling_tools.jobs.engine import IDLE_SECONDS
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.pace import LONGEST_AWAITED, LONGEST_LOOK
-from kling_tools.jobs.store import Store
 from kling_tools.jobs.watch import LONGEST_SILENCE
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task, Withdrawn
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
 HOUR = 3600.0
 #: What `buy` buys takes 65 s, and at this speed 45 s.
@@ -134,7 +133,7 @@ async def test_what_another_process_did_is_noticed_while_something_is_active(tmp
     async with a_running_house(tmp_path) as (house, clock):
         await house.buy()
         await clock.passing(3)
-        store = Store(house.store.path)
+        store = open_store(house.folder)
         other = Journal(store, clock)
         task = a_task(now=clock.time)
         await other.enqueue(task, RICH, again=False)

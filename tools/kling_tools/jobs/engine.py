@@ -33,9 +33,9 @@ from kling_tools.model.tasks import Hindered, Task
 
 log = logging.getLogger(__name__)
 
-#: How soon what another process did is seen.
+#: While something is under way or somebody waits: how soon what another process did is seen.
 TICK_SECONDS = 1.0
-#: While nothing is: how soon an account's office is asked for again. What others write is heard before.
+#: While nothing is: how soon it is seen that another process left something behind.
 IDLE_SECONDS = 10.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
@@ -91,7 +91,6 @@ class Engine:
     def start(self) -> None:
         """Begin to watch every account, in the background."""
         self._loops = [asyncio.create_task(self._watch(a), name=f"watch {a.name}") for a in self.accounts.values()]
-        self._loops.append(asyncio.create_task(self._listen(), name="listen"))
 
     async def stop(self) -> None:
         """Stop watching; give what is on the wire a moment, then leave it to the journal."""
@@ -265,19 +264,6 @@ class Engine:
                 await self._clock.sleep(5 * TICK_SECONDS)
                 pause = SHORTEST_TICK
             await self.bell.wait(self._clock, pause)
-
-    async def _listen(self) -> None:
-        """Ring when anybody else has written, here or on another machine: the watches then take what is new."""
-        known = ""
-        while True:
-            try:
-                mark = await self._journal.mark()
-                if mark != known:
-                    known = mark
-                    self.bell.ring()
-            except KlingError as error:
-                log.debug("listening: %s", error)  # `_watch` says it to people
-            await self._clock.sleep(TICK_SECONDS)
 
     def _pause(self, watch: Watch, *, watches: bool) -> float:
         """Return how long nothing is due: short while something is under way, since others may move it too."""

@@ -178,10 +178,6 @@ class Journal:
         for task in await self._store.do(work) if events else ():
             self.on_change(task)
 
-    async def mark(self) -> str:
-        """Return something that is another once another process has changed any task; also our own may change it."""
-        return await self._store.mark()
-
     async def sender(self, task_id: str) -> str:
         """Return the mark of the credentials a task was last sent with."""
         row = await self._store.read(lambda db: db.row("get_sender", id=task_id))

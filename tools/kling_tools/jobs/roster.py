@@ -6,6 +6,7 @@ when the journal's mark says that somebody has written at all.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 from kling_tools.jobs.journal import Journal
@@ -26,6 +27,7 @@ class Roster:
         self._account = account
         self._mark = ""
         self._told: set[str] = set()
+        self._one_refresh = asyncio.Lock()
 
     def __len__(self) -> int:
         """Count the tasks that have not ended."""
@@ -58,6 +60,10 @@ class Roster:
         Raises:
             StorageUnavailable
         """
+        async with self._one_refresh:
+            return await self._refresh()
+
+    async def _refresh(self) -> list[str]:
         self._told.clear()
         mark, marks = await self._journal.news(self._account, self._mark)
         if marks is None:
