@@ -33,7 +33,8 @@ Money: above a limit of the person's, a tool refuses until they have agreed; tel
 confirm_cost=true. Budgets are hard. The same arguments within 10 minutes return the first task instead of buying \
 again; again=true buys once more. After an error that leaves the spending open, use list_tasks or check_status; do not \
 create again. Every tool that spends takes model, label, confirm_cost, again and wait_seconds as create_video does.
-Tasks outlive this chat and this program: list_tasks finds them. Finished files are on the person's disk.
+Tasks outlive this chat and this program: list_tasks finds them; cancel_task takes back only what still waits. \
+Finished files are on the person's disk.
 Without an API key the server works on a built-in imitation: what is marked SIMULATED is not a Kling result and costs \
 nothing. Say so to the person.
 Media are named by a path, an https URL or a task id (its result; k...#2 the second). In prompts, references are @1, \

@@ -92,10 +92,7 @@ def parser() -> ArgumentParser:
 
     commands.add_parser("doctor", help="check keys, clock, directories and encoder").set_defaults(run=_module("doctor"))
 
-    tasks = commands.add_parser("tasks", help="the journal as a table")
-    tasks.add_argument("--watch", action="store_true", help="keep it up to date")
-    tasks.set_defaults(run=_module("table"))
-
+    _tasks_options(commands.add_parser("tasks", help="the journal: a table, one task, money, and how it compares"))
     _sandbox_options(commands.add_parser("sandbox", help="serve the simulated Kling over HTTP"))
     return top
 
@@ -124,6 +121,34 @@ def _module(name: str) -> Callable[[Namespace], int | None]:
         return command(args)
 
     return run
+
+
+def _tasks_options(tasks: ArgumentParser) -> None:
+    from argparse import SUPPRESS
+
+    tasks.add_argument("--watch", action="store_true", help="keep the table up to date")
+    tasks.add_argument("--json", action="store_true", help="one JSON document, for scripts")
+    tasks.add_argument("--limit", type=_count, default=30, metavar="N", help="so many, the newest (default: 30)")
+    tasks.add_argument("--status", metavar="WORD", help="running, queued, succeeded, failed, cancelled, unsure, ...")
+    tasks.add_argument("--since", metavar="DAY", help="YYYY-MM-DD, local")
+    tasks.set_defaults(run=_module("table"))
+    more = tasks.add_subparsers(title="more", metavar="")
+
+    def command(name: str, words: str, module: str) -> ArgumentParser:
+        added = more.add_parser(name, help=words)
+        # Not to undo what stood before the word: kling-mcp tasks --json spend.
+        added.add_argument("--json", action="store_true", default=SUPPRESS, help="one JSON document, for scripts")
+        added.set_defaults(run=_module(module))
+        return added
+
+    command("show", "one task's history and money", "history").add_argument("task_id", metavar="TASK_ID")
+    compared = command(
+        "reconcile", "compare the journal with Kling's own list and bill; exits 3 where they differ", "reconcile"
+    )
+    compared.add_argument("--days", type=_days, default=7, metavar="N", help="so many, at most 30 (default: 7)")
+    compared.add_argument("--adopt", action="store_true", help="take over what Kling has under an id of ours")
+    spend = command("spend", "spending by day, model and provider", "spend")
+    spend.add_argument("--days", type=_count, default=7, metavar="N", help="so many, today included (default: 7)")
 
 
 def _sandbox_options(sandbox: ArgumentParser) -> None:
@@ -170,6 +195,18 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 100_000:
+        raise ValueError
+    return int(text)
+
+
+def _days(text: str) -> int:
+    if _count(text) > 30:  # Kling keeps nothing longer
+        raise ValueError
+    return int(text)
+
+
 def _speed(text: str) -> float:
     if not 0 < float(text) < 1e9:
         raise ValueError
@@ -177,7 +214,7 @@ def _speed(text: str) -> float:
 
 
 # argparse names the type in what it says of a wrong value.
-_port.__name__, _speed.__name__ = "port", "speed"
+_port.__name__, _speed.__name__, _count.__name__, _days.__name__ = "port", "speed", "number", "number"
 
 
 def _sandbox_config(args: Namespace) -> SandboxConfig:

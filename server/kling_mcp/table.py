@@ -1,27 +1,30 @@
-"""`kling-mcp tasks`: the journal as a table for people. Only reads: looking at a list must not start any work."""
+"""`kling-mcp tasks`: the journal as a table for people, or as JSON. Only reads: a look must not start any work."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
+from kling_mcp.records import dollars_text, say_document, task_record, told
 from kling_mcp.terminal import columns, cut, on_terminal, say, table
 from kling_tools.clock import SystemClock, iso
 from kling_tools.connect import Opened, open_accounts
 from kling_tools.jobs.journal import Search
 from kling_tools.model.errors import KlingError, quoted
 from kling_tools.model.tasks import Task
+from kling_tools.operations.list_tasks import LIST_TASKS
 from kling_tools.settings import Settings
+from kling_tools.studio.paging import search
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
 HEAD = ("TASK", "CREATED", "STATUS", "MODEL", "PRICE", "WHAT", "FILE")
-SHOWN = 30
 #: How much of a prompt a row shows.
 WORDS = 36
 EVERY_SECONDS = 2.0
@@ -29,21 +32,48 @@ EVERY_SECONDS = 2.0
 
 def run(args: Namespace) -> int:
     """Print the newest tasks; with --watch until interrupted."""
+    if args.watch and args.json:
+        say("--watch and --json do not go together.")
+        return 2
     try:
-        asyncio.run(_show(watch=args.watch))
+        wanted = replace(search(LIST_TASKS.parse(_given(args))), limit=args.limit)
+        asyncio.run(_document(wanted) if args.json else _show(wanted, watch=args.watch))
     except KlingError as error:
-        say(error.sentence())
-        return 1
+        return told(error, as_json=args.json)
     return 0
 
 
-async def _show(*, watch: bool) -> None:
+def _given(args: Namespace) -> dict[str, str]:
+    return {name: value for name, value in (("status", args.status), ("since", args.since)) if value is not None}
+
+
+async def _document(wanted: Search) -> None:
+    opened = open_accounts(Settings.from_env(), SystemClock())
+    journal = opened.journal
+    try:
+        tasks, total = await journal.search(wanted)
+        records = [task_record(task, await journal.entry(task.id)) for task in tasks]
+        spent = await journal.spent_today(simulated=False)
+    finally:
+        await opened.close()
+    budget = opened.settings.max_usd_per_day
+    say_document(
+        {
+            "tasks": records,
+            "total": total,
+            "spent_today_usd": dollars_text(spent),
+            "budget_day_usd": dollars_text(budget),
+        }
+    )
+
+
+async def _show(wanted: Search, *, watch: bool) -> None:
     opened = open_accounts(Settings.from_env(), SystemClock())
     try:
         while True:
-            tasks, total = await opened.journal.search(Search(limit=SHOWN))
+            tasks, total = await opened.journal.search(wanted)
             lines = listing(tasks, total, columns() if on_terminal() else None)
-            below = await _below(opened, tasks)
+            below = await _below(opened, tasks, everything=wanted == Search(limit=wanted.limit))
             if watch and on_terminal():
                 # Over the old lines, from the top: the newest stay in sight in a low window.
                 room = max(3, get_terminal_size().lines - len(below) - 1)
@@ -58,7 +88,9 @@ async def _show(*, watch: bool) -> None:
         await opened.close()
 
 
-async def _below(opened: Opened, tasks: Sequence[Task]) -> list[str]:
+async def _below(opened: Opened, tasks: Sequence[Task], *, everything: bool) -> list[str]:
+    if not tasks and not everything:
+        return ["There are no such tasks."]
     if not tasks:
         return [f"There are no tasks yet in {opened.settings.data_dir}."]
     spent = await opened.journal.spent_today(simulated=False)

@@ -2,6 +2,7 @@
 
     python -m tests.jobs.rush enqueue JOURNAL COUNT   tries to hold the money of so many tasks at once
     python -m tests.jobs.rush claim JOURNAL TASK      tries to take one task for sending
+    python -m tests.jobs.rush cancel JOURNAL TASK     tries to take one task back
     python -m tests.jobs.rush watch FOLDER            runs for the watcher's office and keeps it
 
 It says `ready`, reads a line, acts, and says how it went.
@@ -21,6 +22,8 @@ from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.store import Store
 from kling_tools.model.errors import OverBudget
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Withdrawn
 
 #: Three tasks of 0.42 fit into it, and not a fourth.
 TIGHT = Budget(Decimal(10), Decimal("1.50"))
@@ -47,6 +50,10 @@ async def _main(what: str, path: str, argument: str) -> str:
         await asyncio.to_thread(_wait_for_the_word)
         if what == "enqueue":
             return str(await enqueue_many(journal, int(argument)))
+        if what == "cancel":
+            standing = (await journal.get([argument]))[argument]
+            task = await journal.apply(argument, Withdrawn(), standing=standing)
+            return "won" if task.status is Status.CANCELLED else "lost"
         return "won" if await journal.claim(argument, 5) else "lost"
     finally:
         await store.close()

@@ -142,7 +142,7 @@ def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL
-    assert len(get_args(Event)) == 9
+    assert len(get_args(Event)) == 10
 
 
 def test_every_status_can_be_reached_and_left_for_an_end() -> None:

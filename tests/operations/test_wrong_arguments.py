@@ -39,6 +39,7 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "estimate_cost": {"tool": "create_video", "arguments": {"prompt": "a fox"}},
     "check_status": {"task_id": FILM},
     "list_tasks": {},
+    "cancel_task": {"task_id": "k000000000000"},
     "view_video": {"task_id": FILM},
     "list_models": {},
     "list_library": {"kind": "voices"},

@@ -73,6 +73,9 @@ class ActingStudio(Studio):
         self.bought.append(request)
         return self.journal[0]
 
+    async def cancel(self, task_id: str) -> Task:
+        return (await self.tasks([task_id]))[0]
+
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         outcomes: list[Any] = []
         for route in ROUTES:

@@ -50,6 +50,14 @@ class ProbeResult:
     latency: float
 
 
+@dataclass(frozen=True)
+class Listed:
+    """What an account's own list shows; not `whole` where it has more pages than anybody follows."""
+
+    observations: tuple[Observation, ...]
+    whole: bool
+
+
 class Client:
     """A configured provider, ready to be used; nothing is opened before the first call."""
 
@@ -122,6 +130,22 @@ class Client:
         if trouble is not None and not seen:
             raise trouble
         return list(seen.values())
+
+    async def listed(self, product: str = "", *, since: float) -> Listed:
+        """Return what the account's own list shows of a product, or of everything where there is such a list.
+
+        Raises:
+            Impossible: there is no list of everything. Unreachable, ProviderRefused, ProviderBroken.
+        """
+        following: WireCall | None = self._dialect.listing(product, start=since)
+        seen: dict[str, Observation] = {}
+        for _ in range(MAX_PAGES):
+            if following is None:
+                break
+            page = self._dialect.page(following, await self._ask(following))
+            seen |= {o.remote.id: o for o in page.observations}
+            following = page.next
+        return Listed(tuple(seen.values()), whole=following is None)
 
     async def find(self, external_id: str, product: str) -> Observation | None:
         """Return the task that has our own id, or nothing when the provider says that there is none.

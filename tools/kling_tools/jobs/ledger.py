@@ -77,9 +77,11 @@ def after(entry: Entry, task: Task) -> Entry:
     entry = replace(entry, simulated=entry.simulated or task.simulated)
     if task.status in {Status.FAILED, Status.CANCELLED}:
         return _without_result(entry, task)
+    if entry.state == "released":  # it was believed lost, and was found and adopted
+        entry = replace(entry, state="held")
     charged, done = _charged(task), task.status in {Status.FETCHING, Status.SUCCEEDED}
     # A figure that is told on the way may still grow, and less than the hold would set money free too early.
-    if charged is not None and entry.state != "released" and (done or charged > entry.held):
+    if charged is not None and (done or charged > entry.held):
         return replace(entry, state="settled", charged=charged)
     if done and entry.state == "held":
         # It is done and no figure came with it: the price was the promise.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -48,7 +48,8 @@ class Charge:
 class Observation:
     """One look at a task on the provider's side, in our words.
 
-    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do.
+    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do. `created` is when
+    the provider says it was made (seconds since the epoch): told for people, no part of what was seen.
     """
 
     remote: Remote
@@ -60,6 +61,7 @@ class Observation:
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False
+    created: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +200,17 @@ class Withdrawn:
     """The person took it back before anything was sent."""
 
 
-Event = Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn
+@dataclass(frozen=True)
+class Adopted:
+    """The provider has it under our id although we believed it lost; the person wants it taken over.
+
+    Also where it had ended here before it was ever seen there: unlike `Seen`, which comes too late for that.
+    """
+
+    observation: Observation
+
+
+Event = Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn | Adopted
 
 URL_LIFETIME = 30 * 86400.0
 
@@ -225,6 +237,18 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.SUCCEEDED, now, outputs=outputs, notes=notes, trouble="")
         case Withdrawn():
             return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
+        case Adopted(observation):
+            return _adopted(task, observation, now)
+
+
+def _adopted(task: Task, seen: Observation, now: float) -> Task:
+    if task.remote is not None or task.status is Status.SUCCEEDED:
+        return task
+    # As if it had never ended: its outcome is the provider's to tell, and its charge with it.
+    begun = replace(task, status=Status.QUEUED, failure=None, ended_at=None, charge=None) if task.status.ended else task
+    taken = _seen(begun, seen, now)
+    note = "It was found in Kling's own list under its id, and taken over."
+    return task if taken is begun else replace(taken, notes=(*taken.notes, note))
 
 
 def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:

@@ -6,6 +6,7 @@ from typing import Any
 
 from kling_tools.operations.add_sound import ADD_SOUND
 from kling_tools.operations.apply_effect import APPLY_EFFECT
+from kling_tools.operations.cancel_task import CANCEL_TASK
 from kling_tools.operations.check_status import CHECK_STATUS
 from kling_tools.operations.create_avatar import CREATE_AVATAR
 from kling_tools.operations.create_element import CREATE_ELEMENT
@@ -46,6 +47,7 @@ ALL: tuple[Operation[Any], ...] = (
     estimating(BUYING),
     CHECK_STATUS,
     LIST_TASKS,
+    CANCEL_TASK,
     VIEW_VIDEO,
     LIST_MODELS,
     LIST_LIBRARY,

@@ -249,6 +249,11 @@ class AccountFacts(Facts):
 
 def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
     """Return a task as agents see it, with the next step; `decided` adds how the request was understood."""
+    return described(task, studio.eta(task), decided=decided)
+
+
+def described(task: Task, eta: int | None, *, decided: bool = False) -> TaskFacts:
+    """Return a task as agents see it; `eta` is about how many seconds are left."""
     return TaskFacts(
         task_id=task.id,
         status=task.status.shown,
@@ -259,11 +264,11 @@ def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
         simulated=task.simulated,
         label=task.label,
         cost=cost(task.plan.price, task.charge),
-        eta_seconds=studio.eta(task),
+        eta_seconds=eta,
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
         notes=[*task.notes, *(task.plan.notes if decided else ()), *_trouble(task)],
-        next=_next(task, studio.eta(task)),
+        next=_next(task, eta),
         resource_uri=task_uri(task.id),
         created=iso(task.created),
         updated=iso(task.updated),
@@ -329,7 +334,7 @@ def _next(task: Task, eta: int | None) -> str:
                 return "create it again with the same arguments"
             return "change what the error names, then create it again"
         case "cancelled":
-            return "nothing: it was taken back before it was sent"
+            return "nothing: it was taken back; the same call makes a new one"
         case "unsure":
             return f"{wait}; do not create it again"
         case _:

@@ -105,6 +105,22 @@ class Dialect(Protocol):
         """Read one page of the list."""
         ...
 
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """What `listing` takes so that its lists together show all that an account has: "" where one list does."""
+        ...
+
+    def listing(
+        self, product: str = "", *, active: bool = False, start: float | None = None, end: float | None = None
+    ) -> WireCall:
+        """Encode the first page of a list of tasks, as long as pages may be; read and followed by `page`.
+
+        `product`: a path that creates tasks; "" for every product where an API has such a list. `active`: only what is
+        not at its end, and `start`, `end` (seconds since the epoch) only what was made then, where the API can tell:
+        a list may show more than was asked for.
+        """
+        ...
+
     def probe(self) -> WireCall:
         """Encode a free call that needs valid credentials."""
         ...

@@ -23,7 +23,8 @@ from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
 from kling_tools.model.requests import ListTasks, SpendingRequest, ViewVideo
-from kling_tools.model.tasks import Task
+from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task, Withdrawn
 from kling_tools.settings import Settings
 from kling_tools.studio.deciding import Decisions, Quote
 from kling_tools.studio.looking import Look, look
@@ -35,6 +36,11 @@ Report = Callable[[float, float | None, str], Awaitable[None]]
 ANSWER_SECONDS = 25.0
 #: A slice of waiting: also how soon a change made by another process is seen.
 SLICE_SECONDS = 1.0
+#: How long a cancel waits for the outcome of a request that is on the wire: often it turns out that it did not get in.
+OUTCOME_SECONDS = 5.0
+
+#: On its way out, or just put back: what becomes of it shows in a moment.
+_UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,24 @@ class Studio:
         if refusal is not None:
             raise refusal
         return current
+
+    async def cancel(self, task_id: str) -> Task:
+        """Take a task back that waits to be sent, and return it as it then is: cancelled only where that was possible.
+
+        Raises:
+            UnknownTask: it is not in the journal.
+        """
+        started = self.clock.monotonic()
+        while True:
+            (task,) = await self.tasks([task_id])
+            if task.status is Status.QUEUED:
+                # Only as it stands here: whoever claims it first sends it, and then it is no longer ours to take back.
+                await self._journal.apply(task.id, Withdrawn(), standing=task)
+                (task,) = await self.tasks([task_id])
+            passed = self.clock.monotonic() - started
+            if task.status not in _UNDECIDED or passed >= OUTCOME_SECONDS:
+                return task
+            await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""

@@ -5,7 +5,7 @@ These classes are the source of the tools' input schemas.
 
 from kling_tools.model.requests.base import Request, SpendingRequest
 from kling_tools.model.requests.image import CreateImage
-from kling_tools.model.requests.jobs import CheckStatus, EstimateCost, ListModels, ListTasks, ViewVideo
+from kling_tools.model.requests.jobs import CancelTask, CheckStatus, EstimateCost, ListModels, ListTasks, ViewVideo
 from kling_tools.model.requests.library import CreateElement, CreateVoice, DeleteAsset, GetAccount, ListLibrary
 from kling_tools.model.requests.speech import AddSound, CreateAvatar, CreateSpeech, LipSync
 from kling_tools.model.requests.video import (
@@ -20,6 +20,7 @@ from kling_tools.model.requests.video import (
 __all__ = [
     "AddSound",
     "ApplyEffect",
+    "CancelTask",
     "CheckStatus",
     "CreateAvatar",
     "CreateElement",

@@ -41,6 +41,12 @@ class CheckStatus(Request):
         return list(dict.fromkeys([*([self.task_id] if self.task_id else []), *(self.task_ids or [])]))
 
 
+class CancelTask(Request):
+    """A task that is not wanted any more."""
+
+    task_id: TaskId
+
+
 class ListTasks(Request):
     """A page of the journal, newest first."""
 

@@ -22,8 +22,6 @@ CASH_BILL = "/account/billing/balance"
 PAGE_SIZE = 100
 LARGEST_PAGE = 500
 _LONGEST_CURSOR = 4096
-#: A later moment has no date.
-_LAST_SECOND = 253_402_300_799.0
 
 _STATUSES: Mapping[str, PackStatus] = {
     "tobeonline": "upcoming",
@@ -32,7 +30,6 @@ _STATUSES: Mapping[str, PackStatus] = {
     "runout": "used up",
 }
 _IMAGE = re.compile(r"image|picture|photo|图", re.IGNORECASE)
-_MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _VIDEO = re.compile(r"video|视频", re.IGNORECASE)
 
 
@@ -103,7 +100,7 @@ def _pack(info: Mapping[str, Any]) -> Pack | None:
         kind=_kind(name),
         total=left if total is None else total,
         left=left,
-        valid_until=_moment(info.get("invalid_time")),
+        valid_until=reading.moment(info.get("invalid_time")),
         status=status,
     )
 
@@ -120,7 +117,7 @@ def _deduction(detail: Mapping[str, Any], cash: bool) -> Deduction:
     money = _taken(detail) if cash else None
     return Deduction(
         task_id=_line(detail.get("task_id"), 128),
-        at=_moment(detail.get("deduction_time")) or 0.0,
+        at=reading.moment(detail.get("deduction_time")) or 0.0,
         product=_line(detail.get("product_function") or detail.get("product_type"), 80),
         model=_line(detail.get("model_name"), 80),
         units=None if cash else reading.number(detail.get("deduction_amount")),
@@ -148,20 +145,9 @@ def _cursor(call: WireCall, data: Mapping[str, Any]) -> str:
 
 def _span(start: float, end: float) -> tuple[int, int]:
     """Return both ends in milliseconds."""
-    if not 0 <= start <= end <= _LAST_SECOND:
+    if not 0 <= start <= end <= reading.LAST_SECOND:
         raise InvalidArguments("The time asked about ends before it starts, or is no time.")
     return int(start * 1000), int(end * 1000)
-
-
-def _moment(value: object) -> float | None:
-    """Return seconds since the epoch from milliseconds, a number or its text."""
-    # Read as text: as an amount such a number would be too large to be one.
-    whole = int(value) if isinstance(value, float) and abs(value) < 1e15 else value
-    digits = reading.text(whole).strip()
-    if not _MILLISECONDS.fullmatch(digits):
-        return None
-    found = int(digits) / 1000
-    return found if 0 < found <= _LAST_SECOND else None
 
 
 def _taken(detail: Mapping[str, Any]) -> Decimal | None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from kling_tools.model.errors import ProviderBroken
+from kling_tools.model.errors import Impossible, ProviderBroken
 from kling_tools.model.plan import AT_ONCE, Order, Plan, Prepared, Standard
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product
 from kling_tools.model.tasks import Observation, Remote
@@ -59,12 +59,15 @@ FOUND_IN_LIST = frozenset({LIP_SYNC})
 SINGLE_QUERIES = 3
 PAGE_SIZE = 500
 LAST_PAGE = 1000
+#: The products that have a list: answers that come at once are kept nowhere (kling-official 4.13, 5.1).
+LISTED = tuple(path for product, (path, _) in PRODUCTS.items() if product not in AT_ONCE)
 
 
 class Legacy:
     """The legacy API as a dialect. `pair`: it is spoken with a key pair, which some refusals have to know."""
 
     standards: tuple[Standard, ...] = ("legacy",)
+    lists: tuple[str, ...] = LISTED
 
     def __init__(self, *, pair: bool = False) -> None:
         self._pair = pair
@@ -116,6 +119,18 @@ class Legacy:
     def find(self, external_id: str, product: str) -> WireCall:
         """Encode the question for a task by our own id, which serves in place of Kling's (kling-official 2.5)."""
         return _list(product, 1, PAGE_SIZE) if product in FOUND_IN_LIST else _single(product, external_id)
+
+    def listing(
+        self, product: str = "", *, active: bool = False, start: float | None = None, end: float | None = None
+    ) -> WireCall:
+        """Encode a product's list, which knows neither states nor times (kling-official 2.5).
+
+        Raises:
+            Impossible: no product is named; this API has no list of everything.
+        """
+        if not product:
+            raise Impossible("Kling's legacy API lists the tasks of one product at a time.")
+        return _list(product, 1, PAGE_SIZE)
 
     def page(self, call: WireCall, answer: WireAnswer) -> Page:
         """Read one page of a list, or the answer to a single query as the only page."""

@@ -21,6 +21,7 @@ class Official:
     """Both standards as one dialect. Plans say theirs; tasks are known by the path that created them."""
 
     standards: tuple[ApiStandard, ...] = ("standard", "legacy")
+    lists: tuple[str, ...] = ("",)
 
     def __init__(self) -> None:
         self._current = Standard()
@@ -51,6 +52,12 @@ class Official:
     def find(self, external_id: str, product: str) -> WireCall:
         """Encode the question for a task by our own id, in the standard of its product."""
         return self._at(product).find(external_id, product)
+
+    def listing(
+        self, product: str = "", *, active: bool = False, start: float | None = None, end: float | None = None
+    ) -> WireCall:
+        """Encode the list of everything, or with an old product its own: that the first shows it is not documented."""
+        return self._at(product).listing(product, active=active, start=start, end=end)
 
     def page(self, call: WireCall, answer: WireAnswer) -> Page:
         """Read one page of a list, or the answer to a query as the only page."""

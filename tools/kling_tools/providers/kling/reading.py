@@ -6,12 +6,17 @@ person the result. Only an unknown status is a fault: guessing there could end a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from kling_tools.model.errors import ProviderBroken, quoted
 from kling_tools.model.tasks import Charge, Observation
+
+#: A later moment has no date.
+LAST_SECOND = 253_402_300_799.0
+_MILLISECONDS = re.compile(r"[0-9]{1,15}")
 
 RemoteStatus = Literal["submitted", "processing", "succeeded", "failed"]
 
@@ -62,6 +67,17 @@ def seconds(value: object) -> float | None:
     """Return a duration in seconds."""
     found = number(value)
     return float(found) if found is not None and found >= 0 else None
+
+
+def moment(value: object) -> float | None:
+    """Return seconds since the epoch from milliseconds, a number or its text."""
+    # Read as text: as an amount such a number would be too large to be one.
+    whole = int(value) if isinstance(value, float) and abs(value) < 1e15 else value
+    digits = text(whole).strip()
+    if not _MILLISECONDS.fullmatch(digits):
+        return None
+    found = int(digits) / 1000
+    return found if 0 < found <= LAST_SECOND else None
 
 
 def record(value: object) -> Mapping[str, Any]:

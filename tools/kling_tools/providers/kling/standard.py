@@ -6,9 +6,10 @@ legacy API.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from kling_tools.model.errors import Impossible
 from kling_tools.model.plan import Order, Plan, Prepared
@@ -21,12 +22,17 @@ from kling_tools.providers.kling.envelope import unwrapped
 
 TASKS = "/tasks"
 IDS_PER_QUERY = 20
+#: The longest page of the list, and what is not at its end there (kling-official 2.3).
+PAGE_SIZE = 500
+ACTIVE = ("submitted", "processing")
+_LONGEST_CURSOR = 4096
 
 
 class Standard:
     """The current API as a dialect."""
 
     standards: tuple[ApiStandard, ...] = ("standard",)
+    lists: tuple[str, ...] = ("",)
 
     def product(self, plan: Plan) -> str:
         """Return the product's path, which names the model (kling-official 3.2)."""
@@ -64,11 +70,29 @@ class Standard:
         """Encode the question for a task by our own id (kling-official 2.3)."""
         return _query("external_task_ids", external_id, product)
 
+    def listing(
+        self, product: str = "", *, active: bool = False, start: float | None = None, end: float | None = None
+    ) -> WireCall:
+        """Encode the list of every product's tasks; without `start` it shows the last 30 days (kling-official 2.3).
+
+        One list serves all products: its tasks do not say which made them, so they are the call's `product` only where
+        one was named.
+        """
+        body: dict[str, Any] = {"limit": PAGE_SIZE}
+        if start is not None:
+            body["start_time"] = int(start * 1000)
+        if end is not None:
+            body["end_time"] = int(end * 1000)
+        if active:
+            body["filters"] = [{"key": "status", "values": list(ACTIVE)}]
+        return _list(body, product)
+
     def page(self, call: WireCall, answer: WireAnswer) -> Page:
-        """Read the answer to a query, which is whole."""
+        """Read the answer to a query, which is whole, or one page of the list."""
         data = unwrapped(answer, "standard", product=call.product).data
-        tasks = reading.every(reading.listed(data), partial(observing.current, call.product, answer))
-        return Page(tuple(tasks))
+        items = _listed(data) if call.listing else reading.listed(data)
+        tasks = reading.every(items, partial(observing.current, call.product, answer))
+        return Page(tuple(tasks), _next(call, data) if call.listing else None)
 
     def probe(self) -> WireCall:
         """Encode a query for a task nobody has: free, and only a valid API key gets an answer (kling-official 15)."""
@@ -77,3 +101,25 @@ class Standard:
 
 def _query(key: str, ids: str, product: str = "") -> WireCall:
     return WireCall(method="GET", path=TASKS, query=((key, ids),), product=product)
+
+
+def _list(body: Mapping[str, Any], product: str) -> WireCall:
+    return WireCall(method="POST", path=TASKS, body=body, product=product, listing=True)
+
+
+def _listed(data: object) -> Sequence[object]:
+    """Return a page's tasks, with or without the wrapper; an empty page may be null inside it."""
+    if not isinstance(data, dict):
+        return reading.listed(data)
+    return reading.listed([] if "result" in data and data["result"] is None else data.get("result"))
+
+
+def _next(call: WireCall, data: object) -> WireCall | None:
+    """Return the call for the page after; its cursor brings the rest of the question with it."""
+    page = reading.record(data)
+    cursor = reading.text(page.get("next_cursor"))
+    asked = (call.body or {}).get("cursor")
+    # A cursor that points at itself would keep us here for ever.
+    if not cursor or page.get("has_more") is False or cursor == asked or len(cursor) > _LONGEST_CURSOR:
+        return None
+    return _list({"cursor": cursor}, call.product)

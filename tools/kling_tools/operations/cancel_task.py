@@ -1,0 +1,73 @@
+"""cancel_task: takes back what waits. For what was sent Kling has no such call (kling-official 2.6), and it is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kling_tools.model.money import dollars
+from kling_tools.model.requests import CancelTask
+from kling_tools.model.status import Status
+from kling_tools.operations.answers import TaskFacts, show
+from kling_tools.operations.operation import Answer, Operation, Report
+
+if TYPE_CHECKING:
+    from kling_tools.model.tasks import Task
+    from kling_tools.studio import Studio
+
+
+async def run(studio: Studio, request: CancelTask, report: Report) -> Answer:
+    """Withdraw it if it waits, and say what became of it in any case."""
+    task = await studio.cancel(request.task_id)
+    facts = show(task, studio)
+    return Answer(facts.model_copy(update={"notes": [outcome(task), *facts.notes]}))
+
+
+def outcome(task: Task) -> str:
+    """Return what cancelling did to the task, and what it costs all the same."""
+    match task.status:
+        case Status.CANCELLED:
+            return f"Cancelled: it waits no more and is never sent. {_taken(task)}"
+        case Status.QUEUED:
+            return "NOT cancelled: it goes back and forth between waiting and being sent. Cancel it again."
+        case Status.SUBMITTING:
+            return (
+                "NOT cancelled: a request for it may be on its way, and nobody knows yet whether Kling takes it. "
+                "That is being looked up; if it turns out to wait again, cancel it then."
+            )
+        case Status.UNSURE:
+            return (
+                "NOT cancelled: it was sent and the answer was lost. Whether Kling took it is being looked up; "
+                f"if it did, it goes on there and costs {task.plan.price.words()}."
+            )
+        case Status.SUBMITTED | Status.PROCESSING:
+            return (
+                "NOT cancelled: it was sent, and Kling has no way to take a task back. It goes on and costs "
+                f"{task.plan.price.words()}, whether or not anybody waits for it; its file is fetched when it is done."
+            )
+        case Status.FETCHING:
+            return "NOT cancelled: Kling has finished it. It is paid for, and its file is being fetched."
+        case Status.SUCCEEDED:
+            return "NOT cancelled: it had finished. It is paid for, and its file is kept."
+        case _:
+            return "NOT cancelled: it had failed already."
+
+
+def _taken(task: Task) -> str:
+    charge = task.charge
+    if not task.prepared:
+        return "Nothing was spent."
+    if charge is None or charge.usd is None:
+        return "Calls that came before had been made; what they took is not known."
+    return f"The calls that came before took {dollars(charge.usd)}; nothing more is spent."
+
+
+CANCEL_TASK = Operation(
+    name="cancel_task",
+    title="Cancel a task",
+    description="Take back a task that still waits. One that was sent cannot be cancelled at Kling. Free.",
+    toolset="jobs",
+    effect="changes",
+    request=CancelTask,
+    facts=TaskFacts,
+    run=run,
+)
