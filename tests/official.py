@@ -404,7 +404,7 @@ async def run(row: Row, host: Host, kling: Simulated, media: Mapping[str, str], 
         return Outcome(row, pair, "" if refused else f"not refused for want of an API key: {text[:200]}")
     if result.get("isError"):
         return Outcome(row, pair, text[:300])
-    task = await host.ended(result["structuredContent"]["task_id"], within=120)
+    task = await host.ended(result["structuredContent"]["task_id"], within=300)
     return Outcome(row, pair, fault_of(row, task, await kling.requests(task["task_id"]), pair=pair))
 
 
