@@ -80,7 +80,7 @@ async def test_scripts_get_every_fact_newest_first_with_amounts_as_text(
     assert (first["status"], first["label"], first["ledger"]["state"]) == ("queued", "for Ada", "held")
     assert (first["ledger"]["held_usd"], first["ledger"]["charged_usd"]) == ("0.42", None)
     assert (failed["error"]["code"], failed["ledger"]["state"]) == ("moderated", "released")
-    assert last["cost"] == {"usd": "0.42", "units": "3", "basis": "exact", "charged_usd": "0.28"}
+    assert last["cost"] == {"usd": "0.42", "most_usd": None, "units": "3", "basis": "exact", "charged_usd": "0.28"}
     assert (last["account"], last["remote"]["id"], last["attempts"]) == (AT, "r-k00000000done", 1)
     assert last["outputs"][0]["path"] == "/videos/a fox.mp4"
     assert last["ledger"]["charged_usd"] == "0.28"
