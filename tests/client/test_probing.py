@@ -234,10 +234,10 @@ async def test_a_slow_server_costs_the_time_that_was_given_and_keeps_what_came()
         await asyncio.Event().wait()
 
     async with listening(talk) as origin:
-        prober = Prober(own_origin=origin, total_seconds=0.15)
+        prober = Prober(own_origin=origin, total_seconds=1.5)
         begun = time.monotonic()
         assert await prober.look(f"{origin}/a") == Probed(9, "", b"abc")
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 5
         await prober.aclose()
 
 

@@ -84,7 +84,7 @@ async def test_two_servers_asked_the_same_at_once_buy_one_video(tmp_path: Path) 
 
 @keeps("nothing-lost")
 async def test_the_other_server_goes_on_watching_when_the_watching_one_is_killed(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=40.0) as kling, hosting(kling.env()) as watcher:
+    async with simulating(tmp_path, speed=12.0) as kling, hosting(kling.env()) as watcher:
         task_id = (await watcher.facts("create_video", prompt="a lighthouse at dusk", seconds=3))["task_id"]
         async with hosting(kling.env()) as other:
             assert (await other.facts("check_status", task_id=task_id))["tasks"][0]["status"] != "succeeded"
