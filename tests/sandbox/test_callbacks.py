@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,8 +18,9 @@ from kling_sandbox.callbacks import signature
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "whsec_dGVzdHNlY3JldHRlc3RzZWNyZXR0ZXN0c2VjcmV0MTI="
-OTHER = "whsec_b3RoZXJzZWNyZXRvdGhlcnNlY3JldG90aGVyc2VjcmU="
+#: The one of the published example, which is no secret (kling-official 8.2), and another.
+SECRET = "whsec_" + base64.b64encode(b"testsecrettestsecrettestsecret12").decode()
+OTHER = "whsec_" + base64.b64encode(b"othersecretothersecretothersecre").decode()
 
 
 @dataclass

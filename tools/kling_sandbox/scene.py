@@ -69,17 +69,6 @@ def load_image(path: Path, size: Size) -> Image.Image | None:
         return None
 
 
-def image_ratio(path: Path) -> float | None:
-    """Return width by height of a caller's image as it is meant to be seen."""
-    try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            return height / width if turned else width / height
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, ZeroDivisionError, Image.DecompressionBombError):
-        return None
-
-
 def _colour(text: str) -> Colour:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 

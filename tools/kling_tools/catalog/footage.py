@@ -48,6 +48,8 @@ class EditAsk(Ask[EditVideo]):
         yield from rules.of_mentions(request, references)
         if not request.keep_sound and offer.audio == "always":
             yield f"{model.name} always makes sound"
+        if request.keep_sound and not offer.keeps_sound:
+            yield f"{model.name} does not keep a video's sound (keep_sound=false)"
         if any((s := self.source(t)) and s.kind == "video" for t in self._pictures):
             yield "Only pictures and elements can be references beside the video that is edited"
             return
