@@ -289,29 +289,15 @@ def serve() -> None:
     """Be the server under trial: the real one, but for its quarantine."""
     import anyio
 
-    from kling_mcp import app
-    from kling_mcp.bridge import OperationServer
+    from kling_mcp.app import build_server
     from kling_mcp.logs import log_to_stderr
-    from kling_mcp.resources import Shelf
     from kling_mcp.shim import serve_stdio
-    from kling_tools.operations.all import offered
     from kling_tools.settings import Settings
     from kling_tools.studio import Studio
 
     settings = Settings.from_env()
     log_to_stderr(settings.log_level, settings.secrets)
-    server = OperationServer(
-        name=app.NAME,
-        title="Kling on trial",
-        version=app.version(),
-        instructions=app.INSTRUCTIONS,
-        log_level=settings.log_level,
-        operations=offered(settings),
-        open_studio=lambda: Studio.open(settings, quarantine=QUARANTINE),
-        shelf=Shelf(settings),
-        images=settings.images,
-        withheld=[],
-    )
+    server = build_server(settings, open_studio=lambda: Studio.open(settings, quarantine=QUARANTINE))
     anyio.run(serve_stdio, server)
 
 

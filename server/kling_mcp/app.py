@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from kling_mcp.bridge import OperationServer
+from kling_mcp.bridge import OpenStudio, OperationServer
 from kling_mcp.resources import Shelf
 from kling_tools.clock import Clock
 from kling_tools.operations.all import ALL, offered
@@ -43,8 +43,10 @@ how to write prompts.
 """
 
 
-def build_server(settings: Settings, *, clock: Clock | None = None) -> OperationServer:
-    """Return a server for these settings; nothing is opened before it is run."""
+def build_server(
+    settings: Settings, *, clock: Clock | None = None, open_studio: OpenStudio | None = None
+) -> OperationServer:
+    """Return a server for these settings; nothing is opened before it is run. Trials open another studio."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Studio]:
@@ -62,7 +64,7 @@ def build_server(settings: Settings, *, clock: Clock | None = None) -> Operation
         instructions=INSTRUCTIONS,
         log_level=settings.log_level,
         operations=offered(settings),
-        open_studio=opened,
+        open_studio=open_studio or opened,
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],

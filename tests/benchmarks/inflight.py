@@ -241,8 +241,9 @@ async def open_engine(home: Path, url: str) -> tuple[Any, Any, Any]:
     connection = sandbox_connection(API_KEY, url)
     client, orders = Client(connection, clock), Orders(journal, Inputs((home,)))
     sources = Sources(journal, orders, orders.inputs)
-    account = Account("bench", connection, client, 10**6, 1.0, journal, orders, sources)
-    engine = Engine(journal, Outputs(home / "out"), [account], clock, FileOffices(home))
+    offices = FileOffices(home)
+    account = Account("bench", connection, client, 10**6, 1.0, journal, orders, sources, offices)
+    engine = Engine(journal, Outputs(home / "out"), [account], clock, offices)
     await journal.get(["k0"])
 
     async def close() -> None:

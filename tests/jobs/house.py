@@ -22,12 +22,14 @@ from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.client.client import Client
 from kling_tools.client.local import in_process
+from kling_tools.clock import Clock
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.inputs import Inputs
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.database import Connection, Store
-from kling_tools.jobs.election import FileOffices
+from kling_tools.jobs.election import FileOffices, Offices
+from kling_tools.jobs.election_postgres import SessionOffices
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
@@ -124,6 +126,12 @@ def open_store(folder: Path) -> Store:
     return PostgresStore(address.read_text()) if address.exists() else SqliteStore(folder / "journal.sqlite3")
 
 
+def open_offices(folder: Path, clock: Clock) -> Offices:
+    """Return who this process is among those at this test's journal."""
+    address = folder / ADDRESS_FILE
+    return SessionOffices(address.read_text(), clock) if address.exists() else FileOffices(folder)
+
+
 class Disk:
     """The journal's disk. `full` names the writes it refuses, counted from the next one on."""
 
@@ -206,6 +214,7 @@ class House:
         self.life = self.lives.pop(0) if self.lives else Life()
         self.store = Disk(open_store(self.folder), self.life)
         self.journal = Journal(self.store, self.clock)
+        self.offices = open_offices(self.folder, self.clock)
         connection = sandbox_connection(API_KEY, address)
         transport = self.provider or (in_process(lambda: self.kling) if address == ADDRESS else None)
         self.client = Client(connection, self.clock, transport)
@@ -220,10 +229,10 @@ class House:
             self.journal,
             self.orders,
             self.sources,
+            self.offices,
             sender="one key",
         )
         self.outputs = Outputs(self.folder / "videos")
-        self.offices = FileOffices(self.folder)
         self.engine = Engine(self.journal, self.outputs, [self.account], self.clock, self.offices)
 
     async def open_again(self, address: str = ADDRESS) -> None:
@@ -236,6 +245,7 @@ class House:
         for work in self.under_way():
             work.cancel()
         await asyncio.gather(*self.under_way(), return_exceptions=True)
+        await self.offices.close()
         await self.client.aclose()
         await self.store.close()
 

@@ -35,7 +35,6 @@ _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "shared_buffers": "16MB",
-    "max_connections": "120",
     "autovacuum": "off",
     "log_min_messages": "fatal",
 }
@@ -51,7 +50,8 @@ def binaries() -> Path | None:
 class Server:
     """One server. `stop` and `start` are what a minute's outage is made of."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, connections: int) -> None:
+        self._connections = connections
         self._folder = folder
         self._programs = programs
         self._numbers = count(1)
@@ -87,7 +87,11 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it answers."""
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [
+            part
+            for name, value in (*_SETTINGS.items(), ("max_connections", self._connections))
+            for part in ("-c", f"{name}={value}")
+        ]
         # It must not outlive us, however we die.
         leash = ["setpriv", "--pdeathsig", "QUIT", "--"] if shutil.which("setpriv") else []
         self._process = subprocess.Popen(
@@ -157,10 +161,10 @@ def _free_port() -> int:
 
 
 @contextmanager
-def a_server(programs: Path) -> Iterator[Server]:
+def a_server(programs: Path, connections: int = 120) -> Iterator[Server]:
     """Run a server, and leave nothing of it."""
     folder = Path(tempfile.mkdtemp(prefix="kling-postgres-"))
-    server = Server(folder, programs)
+    server = Server(folder, programs, connections)
     try:
         server.make()
         yield server

@@ -6,6 +6,8 @@
     python -m tests.jobs.rush race FOLDER COUNT       eight processes: each wishes one thing so often and so many
                                                       others, then claims all there is
     python -m tests.jobs.rush watch FOLDER            runs for the watcher's office and keeps it
+    python -m tests.jobs.rush live FOLDER             takes a name, tells it and lives on
+    python -m tests.jobs.rush fork FOLDER             does so, and has a forked child that lives on as well
     python -m tests.jobs.rush share FOLDER            takes its share of a thousand offices and keeps it
 
 It says `ready`, reads a line, acts, and says how it went.
@@ -15,13 +17,15 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import signal
 import sys
 from contextlib import suppress
 from decimal import Decimal
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from tests.jobs.house import ADDRESS_FILE, HandClock, a_task, open_store
+from tests.jobs.house import ADDRESS_FILE, HandClock, a_task, open_offices, open_store
 
 from kling_tools.clock import SystemClock
 from kling_tools.jobs.election import Election
@@ -92,6 +96,16 @@ async def _share(folder: Path) -> None:
     sys.stdin.readline()
 
 
+async def _live(folder: Path, *, fork: bool) -> None:
+    offices = open_offices(folder, SystemClock())
+    told = await offices.name()
+    child = os.fork() if fork else 0
+    if fork and not child:
+        signal.pause()
+    _say(f"{told} {child}" if fork else told)
+    sys.stdin.readline()
+
+
 async def _main(what: str, path: str, argument: str) -> str:
     store = open_store(Path(path))
     journal = Journal(store, HandClock())
@@ -128,5 +142,7 @@ if __name__ == "__main__":
         _say(str(crowd(Path(sys.argv[2]), int(sys.argv[3]))))
     elif sys.argv[1] == "share":
         asyncio.run(_share(Path(sys.argv[2])))
+    elif sys.argv[1] in {"live", "fork"}:
+        asyncio.run(_live(Path(sys.argv[2]), fork=sys.argv[1] == "fork"))
     else:
         _say(asyncio.run(_main(*sys.argv[1:4])))

@@ -94,7 +94,7 @@ async def test_a_database_that_is_not_there_is_refused_without_its_password(post
 
 async def test_work_that_fails_halfway_leaves_nothing(tmp_path: Path, url: str) -> None:
     def work(db: Connection) -> None:
-        db.run("note_sender", id="k-nobody", sender="me")
+        db.run("note_claim", id="k-nobody", sender="me", owner="")
         assert isinstance(db, PostgresConnection)
         db.raw.execute("CREATE TABLE half (x int)")
         raise KeyError("of the work's own")

@@ -10,16 +10,41 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 ROOT = Path(__file__).parents[2]
 BOUND = 60.0
 
 
+class Process(Protocol):
+    """A server process with three pipes, as asyncio starts it."""
+
+    stdin: asyncio.StreamWriter | None
+    stdout: asyncio.StreamReader | None
+    stderr: asyncio.StreamReader | None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, once it has ended."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait for the end."""
+        ...
+
+    def send_signal(self, signal: int) -> None:
+        """Send a signal."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
 class Host:
     """One MCP client with its own server process, in the handshake era."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self.progress: list[dict[str, Any]] = []
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -44,10 +69,14 @@ class Host:
             limit=8 << 20,
         )
         host = cls(process)
-        client = {"name": "host", "version": "1"}
-        await host.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
-        await host.tell("notifications/initialized", {})
+        await host.greet()
         return host
+
+    async def greet(self) -> None:
+        """Shake hands."""
+        client = {"name": "host", "version": "1"}
+        await self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
+        await self.tell("notifications/initialized", {})
 
     async def ask(self, method: str, params: dict[str, Any], bound: float = BOUND) -> dict[str, Any]:
         """Send a request and return its result; a protocol error is an assertion."""

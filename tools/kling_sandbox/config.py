@@ -22,6 +22,8 @@ class SandboxConfig:
     is counted per model version (kling-official 9.2). `ffmpeg` is the encoder's path; empty means there is none.
     `models` adds model versions that behave like a known one, such as {"kling-9.9": "kling-3.0"}. With
     `webhook_secrets` (whsec_<base64>) callbacks are signed; two of them is a rotation (kling-official 8.2).
+    How the real API treats an external id that was used before is not known: with `refuses_repeats` it is refused,
+    without it each call buys. `film` is served in place of every video, for trials of thousands that nobody looks at.
     """
 
     state_dir: Path
@@ -34,3 +36,5 @@ class SandboxConfig:
     faults: tuple[Fault, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     webhook_secrets: tuple[str, ...] = ()
+    refuses_repeats: bool = True
+    film: Path | None = None

@@ -28,7 +28,7 @@ class Desk:
     def place(self, path: str, bought: Purchase, *, failure: str = "") -> Task:
         """Buy one task on a path, or raise the refusal. `failure` makes it fail whatever was bought."""
         task = tasks.begin(bought, path, now=self.config.clock(), speed=self.config.speed, failure=failure)
-        self.store.add(task, slots=self.config.concurrency)
+        self.store.add(task, slots=self.config.concurrency, once=self.config.refuses_repeats)
         return task
 
     def element_kind(self, element_id: str) -> str:

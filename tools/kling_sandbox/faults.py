@@ -21,8 +21,8 @@ class Fault:
 
     `status`, `code`, `message` and `body` replace the answer without applying the request, unless `applied` says that
     it is applied first (a gateway that gives up too early). `reset` cuts the connection before or after the request was
-    applied. `delay` waits first. `truncate` sends so many bytes of the body and hangs up. `fail_task` lets the call
-    pass and fails the task it creates.
+    applied. `delay` waits first, and a random time of up to `spread` more. `truncate` sends so many bytes of the body
+    and hangs up. `fail_task` lets the call pass and fails the task it creates.
     """
 
     on: On = "any"
@@ -35,6 +35,7 @@ class Fault:
     body: str | None = None
     reset: Reset | None = None
     delay: float = 0.0
+    spread: float = 0.0
     truncate: int | None = None
     fail_task: str | None = None
     applied: bool = False
@@ -64,6 +65,7 @@ class Fault:
         _need_number("nth", fault.nth, 1)
         _need_number("times", fault.times, 1)
         _need_number("delay", fault.delay, 0)
+        _need_number("spread", fault.spread, 0)
         return fault
 
     @classmethod

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections import deque
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -109,8 +110,8 @@ class Gate:
             await app(scope, receive, send)
             return
         scope["call"].entry["fault"] = True
-        if fault.delay:
-            await asyncio.sleep(fault.delay)
+        if fault.delay or fault.spread:
+            await asyncio.sleep(fault.delay + fault.spread * random.random())
         if fault.reset == "before":
             raise ConnectionCut(hard=True)
         scope["call"].fail_task = fault.fail_task or ""

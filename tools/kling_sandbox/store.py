@@ -15,12 +15,12 @@ from kling_sandbox.envelope import Refusal, invalid
 from kling_sandbox.tasks import Task
 
 # The number changes with the schema: an older file is left alone and a new one begun.
-FILE = "sandbox-2.sqlite3"
+FILE = "sandbox-3.sqlite3"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tasks (
   id TEXT PRIMARY KEY,
-  external_id TEXT UNIQUE,
+  external_id TEXT,
   path TEXT NOT NULL,
   pool TEXT NOT NULL,
   slots INTEGER NOT NULL,
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS tasks (
   ends_ms INTEGER NOT NULL,
   record TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS tasks_by_external_id ON tasks (external_id);
 CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (created_ms, id);
 CREATE INDEX IF NOT EXISTS tasks_by_path ON tasks (path, created_ms, id);
 CREATE INDEX IF NOT EXISTS tasks_running ON tasks (pool, ends_ms);
@@ -43,8 +44,11 @@ class Store:
         self._path = directory / FILE
         self._ready = False
 
-    def add(self, task: Task, *, slots: int) -> None:
-        """Insert the task, or raise 1201 for a used external id and 1303 when too few of the slots are free."""
+    def add(self, task: Task, *, slots: int, once: bool = True) -> None:
+        """Insert the task, or raise 1201 for a used external id and 1303 when too few of the slots are free.
+
+        Unless `once`, an external id may be used again.
+        """
         bought = task.bought
         # Slots are counted per model version and type of pack (kling-official 9.2).
         pool = f"{bought.pack}:{bought.model}"
@@ -52,7 +56,8 @@ class Store:
             db.execute("BEGIN IMMEDIATE")
             # The id comes first: whoever resends wants to hear that the task exists, however busy it is.
             if (
-                bought.external_id
+                once
+                and bought.external_id
                 and db.execute("SELECT 1 FROM tasks WHERE external_id = ?", (bought.external_id,)).fetchone()
             ):
                 raise invalid(f"external_task_id already exists: {bought.external_id}")
@@ -83,7 +88,9 @@ class Store:
 
     def by_external_id(self, external_id: str) -> Task | None:
         """Return the task with this external id."""
-        found = self._tasks("SELECT record FROM tasks WHERE external_id = ?", (external_id,))
+        found = self._tasks(
+            "SELECT record FROM tasks WHERE external_id = ? ORDER BY created_ms, rowid LIMIT 1", (external_id,)
+        )
         return found[0] if found else None
 
     def of_path(self, path: str, *, offset: int = 0, limit: int = -1) -> list[Task]:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.client.client import Client
-from kling_tools.client.local import App, in_process
+from kling_tools.client.local import App, Transport, in_process
 from kling_tools.client.probing import Prober
 from kling_tools.client.wire import is_loopback
 from kling_tools.clock import Clock
@@ -29,6 +29,7 @@ from kling_tools.jobs.database import Store
 from kling_tools.jobs.election import FileOffices, Offices
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.presence import Presence
 from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import SqliteStore
 from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
@@ -38,6 +39,15 @@ from kling_tools.settings import Settings
 #: Not a host: the address at which the in-process simulator is mounted on the wire.
 SANDBOX_ADDRESS = "http://kling.sandbox"
 SANDBOX_KEY = "in-process"
+
+
+@dataclass(frozen=True)
+class Between:
+    """What stands between the house and its disk and wire: nothing, but in trials that end it at a chosen moment."""
+
+    store: Callable[[Store], Store] = lambda store: store
+    presence: Callable[[Presence], Presence] = lambda presence: presence
+    transport: Transport | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,11 @@ class Opened:
         await self.store.close()
 
 
-def open_accounts(settings: Settings, clock: Clock) -> Opened:
+def open_accounts(settings: Settings, clock: Clock, between: Between | None = None) -> Opened:
     """Return the house's accounts; opens no file and no connection yet."""
     store, offices = _shared(settings, clock)
+    between = between or Between()
+    store = between.store(store)
     journal = Journal(store, clock)
     roots = settings.input_roots
     if roots is None:
@@ -110,7 +122,10 @@ def open_accounts(settings: Settings, clock: Clock) -> Opened:
     accounts: tuple[Account, ...] = ()
     complaint: BadSettings | None = None
     try:
-        accounts = (_account(_connection(settings), settings, journal, orders, clock),)
+        connection = _connection(settings)
+        transport = in_process(_sandbox(settings)) if connection.simulated else between.transport
+        client = Client(connection, clock, transport)
+        accounts = (_account(client, settings, journal, orders, between.presence(offices)),)
     except BadSettings as error:
         complaint = error
     return Opened(settings, journal, store, offices, orders, Outputs(settings.output_dir), accounts, complaint)
@@ -161,10 +176,9 @@ def _connection(settings: Settings) -> Connection:
     return sandbox_connection(SANDBOX_KEY, SANDBOX_ADDRESS)
 
 
-def _account(connection: Connection, settings: Settings, journal: Journal, orders: Orders, clock: Clock) -> Account:
-    transport = in_process(_sandbox(settings)) if connection.simulated else None
+def _account(client: Client, settings: Settings, journal: Journal, orders: Orders, presence: Presence) -> Account:
+    connection = client.connection
     name = "sandbox" if connection.simulated else f"{connection.provider}@{urlsplit(connection.base_url).netloc}"
-    client = Client(connection, clock, transport)
     speed = settings.sandbox_speed if connection.simulated else 1.0
     return Account(
         name,
@@ -175,6 +189,7 @@ def _account(connection: Connection, settings: Settings, journal: Journal, order
         journal,
         orders,
         Sources(journal, orders, orders.inputs, _prober(connection)),
+        presence,
         sender=_mark(connection),
         frozen=_forbidden(settings),
     )

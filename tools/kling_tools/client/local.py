@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 
 Message = MutableMapping[str, Any]
+#: What stands between a client and its provider: a network by default.
+Transport = httpx2.AsyncBaseTransport
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kling_tools.client.client import Client
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.presence import Presence
 from kling_tools.jobs.sources import Sources
 from kling_tools.model.plan import Route
 from kling_tools.providers.registry import Connection
@@ -16,9 +17,9 @@ from kling_tools.providers.registry import Connection
 class Account:
     """An open way to a provider. `name` (provider and host) is what the journal files its tasks under.
 
-    `speed` is how much faster than life a simulator works: looks at it are closer together by that much. `sender` marks
-    the credentials, without telling them: under others "not found" says nothing about what these sent. `frozen` is why
-    nothing may be sent at present, empty where it may.
+    `speed` is how much faster than life a simulator works: looks at it are closer together by that much. `presence` is
+    who this process is to the others at the journal. `sender` marks the credentials, without telling them: under others
+    "not found" says nothing about what these sent. `frozen` is why nothing may be sent at present, empty where it may.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Account:
     journal: Journal
     orders: Orders
     sources: Sources
+    presence: Presence
     sender: str = ""
     frozen: str = ""
 

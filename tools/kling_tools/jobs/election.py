@@ -12,10 +12,11 @@ from typing import Protocol
 
 from kling_tools.files.locking import try_lock
 from kling_tools.files.storage import storage
+from kling_tools.jobs.presence import FilePresence, Presence
 
 
-class Offices(Protocol):
-    """The offices of watcher, one an account, among everybody who shares a journal."""
+class Offices(Presence, Protocol):
+    """Among everybody who shares a journal: who this process is, and the offices of watcher, one an account."""
 
     async def holds(self, account: str) -> bool:
         """Whether this process is, or now becomes, the account's watcher.
@@ -26,15 +27,15 @@ class Offices(Protocol):
         ...
 
     async def close(self) -> None:
-        """Leave every office to whoever asks next."""
+        """Leave every office to whoever asks next, and give up the name: nothing is sent any more."""
         ...
 
 
-class FileOffices:
-    """The offices among the processes that share a data directory."""
+class FileOffices(FilePresence):
+    """The offices, and the names, among the processes that share a data directory."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._elections: dict[str, Election] = {}
 
     async def holds(self, account: str) -> bool:
@@ -46,9 +47,10 @@ class FileOffices:
         return self._elections.setdefault(account, Election(self._folder, account)).won()
 
     async def close(self) -> None:
-        """Leave every office to whoever asks next."""
+        """Leave every office to whoever asks next, and give up the name."""
         for election in self._elections.values():
             election.resign()
+        await super().close()
 
 
 class Election:

@@ -97,12 +97,12 @@ class Engine:
         for loop in self._loops:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        await self._offices.close()
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=FAREWELL_SECONDS)
         for work in list(self._at_work.values()):
             work.cancel()
         await asyncio.gather(*self._at_work.values(), return_exceptions=True)
+        await self._offices.close()  # with the name: not before the last byte has left
 
     async def buy(self, task: Task, order: Order, budget: Budget, *, again: bool) -> tuple[Enqueued, Submission | None]:
         """Write the intent, then send it in the background, so that a caller who goes away takes nothing along.

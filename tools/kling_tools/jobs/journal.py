@@ -38,6 +38,14 @@ class Enqueued:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """Who last claimed a task: the mark of the credentials, and the name of the process. Empty is not known."""
+
+    sender: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
 class Happening:
     """One line of a task's history."""
 
@@ -110,11 +118,8 @@ class Journal:
             self.on_change(result.task)
         return result
 
-    async def claim(self, task_id: str, slots: int, sender: str = "") -> Task | None:
-        """Take a queued task for sending, durable before it returns; None where another has it or no slot is free.
-
-        `sender` marks the credentials it will be sent with.
-        """
+    async def claim(self, task_id: str, slots: int, by: Claim = Claim()) -> Task | None:
+        """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
         now = self.clock.now()
 
         def work(db: Connection) -> Task | None:
@@ -127,7 +132,7 @@ class Journal:
             # One that takes more places than there are may run alone: the provider will say whether it can.
             if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
                 return None
-            db.run("note_sender", id=task.id, sender=sender)
+            db.run("note_claim", id=task.id, sender=by.sender, owner=by.owner)
             return _write(db, task, Claimed(), now)
 
         task = await self._store.do(work)
@@ -178,10 +183,10 @@ class Journal:
         for task in await self._store.do(work) if events else ():
             self.on_change(task)
 
-    async def sender(self, task_id: str) -> str:
-        """Return the mark of the credentials a task was last sent with."""
-        row = await self._store.read(lambda db: db.row("get_sender", id=task_id))
-        return str(row[0]) if row else ""
+    async def claimed_by(self, task_id: str) -> Claim:
+        """Return who last claimed a task."""
+        row = await self._store.read(lambda db: db.row("get_claim", id=task_id))
+        return Claim(*row) if row else Claim()
 
     async def get(self, ids: Sequence[str]) -> dict[str, Task]:
         """Return those of the tasks that exist."""

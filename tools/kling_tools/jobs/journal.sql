@@ -33,11 +33,11 @@ WHERE account = :account AND model = :model
   AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
        OR (status = 'queued' AND (created, id) < (:created, :id)));
 
--- name: note_sender
-UPDATE tasks SET sender = :sender WHERE id = :id;
+-- name: note_claim
+UPDATE tasks SET sender = :sender, owner = :owner WHERE id = :id;
 
--- name: get_sender
-SELECT sender FROM tasks WHERE id = :id;
+-- name: get_claim
+SELECT sender, owner FROM tasks WHERE id = :id;
 
 -- name: page
 SELECT document FROM tasks

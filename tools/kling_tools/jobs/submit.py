@@ -1,7 +1,8 @@
 """The one way a paid request leaves the house: claimed in the journal, sent, and the outcome written down.
 
 Between the claim and the outcome the task is `submitting`; a crash there leaves it so, and it is asked about, by its
-own id, before anything else is done. Only what provably did not get in is sent again at once.
+own id, before anything else is done. Only what provably did not get in is sent again at once. What a living process has
+claimed, and be it suspended, is that one's to send: where the provider shows it, it is adopted, and no more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 from dataclasses import replace
 
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.journal import Claim
 from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
     AnswerLost,
@@ -43,7 +45,8 @@ PATIENCE_SECONDS = 600.0
 #: How long it may wait for anything else, such as slots that other programs keep taken. A queue of many videos takes
 #: hours; but nobody expects to pay for what they asked for last week.
 LONGEST_WAIT_SECONDS = 86_400.0
-#: A process that needed longer from the claim to the sending was stopped in between, and others may have judged since.
+#: A process that needed longer from the claim to the sending was stopped in between. Its lock keeps others from judging
+#: so long as it stands; where the database forgot it, this does, with the time that every judgement takes.
 STALE_SECONDS = 60.0
 #: How long an outcome that cannot be written down is kept in mind before the next attempt to write it.
 WRITE_AGAIN_SECONDS = 5.0
@@ -69,7 +72,8 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
             raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
         order = order or await account.orders.resume(task)
         started = account.journal.clock.monotonic()
-        claimed = await account.journal.claim(task.id, account.slots, account.sender)
+        owner = await account.presence.name()
+        claimed = await account.journal.claim(task.id, account.slots, Claim(account.sender, owner))
     except StorageUnavailable as error:
         # The intent is written and will be sent: to call it refused would have it bought twice.
         return replace(task, trouble=error.message), None
@@ -79,8 +83,10 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         return now, error if now.status is Status.FAILED else None
     if claimed is None:
         return await _left_waiting(account, task), None
-    if account.journal.clock.monotonic() - started > STALE_SECONDS:
-        return claimed, None
+    held_up = account.journal.clock.monotonic() - started > STALE_SECONDS
+    if held_up or not await account.presence.stands(owner):
+        # Others may take this process for dead and judge. Nothing has left; where they have begun anew, theirs counts.
+        return await _written(account, claimed, PutBack("It was held up before it was sent.", 0.0)), None
     if claimed.prepared != order.prepared:  # another process has gone on with it since
         order = replace(order, prepared=claimed.prepared)
     event, refusal = await _send(account, claimed, order)
@@ -93,7 +99,12 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
     Returns whether the provider could be asked and its answer could be used.
     """
     # Judged before the look-up: a request that is accepted while we ask must not be taken for lost.
-    lost = vigil.over(task)
+    claim = await account.journal.claimed_by(task.id)
+    if task.status is Status.SUBMITTING and await account.presence.lives_elsewhere(claim.owner):
+        vigil.forget(task.id)  # its last byte may leave at any time, so the quarantine begins with its death
+        lost = False
+    else:
+        lost = vigil.over(task)
     if not can_be_asked_about(task.plan, task.prepared):
         return await _given_up(account, task, lost)
     try:
@@ -103,7 +114,7 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
         return False
     if found is not None:
         await account.journal.apply(task.id, Seen(found))
-    elif lost and await account.journal.sender(task.id) not in ("", account.sender):
+    elif lost and claim.sender not in ("", account.sender):
         other = "It was sent with another key, and the present one does not show it; with that key it can be found."
         await account.journal.apply(task.id, Hindered(other), standing=task)
         return False

@@ -45,7 +45,8 @@ class Vigil:
             watch = _Watch(doubt, 0.0, now)
         watched = watch.watched + min(max(0.0, now - watch.last), LONGEST_GAP)
         self._watches[task.id] = _Watch(doubt, watched, now)
-        # `submitting` may be another process at work, whose last byte leaves as late as that.
+        # `submitting` may be another process at work that the database has lost sight of, or one that left no name: its
+        # last byte leaves as late as that.
         sending = SUBMIT_SECONDS if task.status is Status.SUBMITTING else 0.0
         return watched > self._quarantine + min(sending, self._quarantine)
 

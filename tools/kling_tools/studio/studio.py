@@ -14,7 +14,7 @@ from decimal import Decimal
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.client.callbacks import Callbacks
 from kling_tools.clock import Clock, SystemClock
-from kling_tools.connect import Opened, open_accounts
+from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
@@ -67,16 +67,21 @@ class Studio:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: Settings, clock: Clock | None = None, *, quarantine: float = QUARANTINE_SECONDS
+        cls,
+        settings: Settings,
+        clock: Clock | None = None,
+        *,
+        quarantine: float = QUARANTINE_SECONDS,
+        between: Between | None = None,
     ) -> AsyncIterator[Studio]:
         """Open the house and resume what is unfinished, in the background; close it on exit.
 
-        `quarantine` is for trials: nothing that may cost money may shorten it.
+        `quarantine` and `between` are for trials: nothing that may cost money may shorten the one or set the other.
         Nothing that may fail or take long happens here: a server has to answer its host first, and a wrong setting
         is told by the tool that needs it.
         """
         clock = clock or SystemClock()
-        opened = open_accounts(settings, clock)
+        opened = open_accounts(settings, clock, between)
         engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
         engine.start()
         try:

@@ -1,0 +1,239 @@
+"""Is every wish bought once, wherever a server is killed or stopped? Every step of a purchase, on both databases.
+
+    python tests/grids/kill.py                          all points, 20 rounds each, with and without refused repeats
+    python tests/grids/kill.py --points create --rounds 5
+    python tests/grids/kill.py --short                  for CI: a drawn sample and the controls
+
+A dry run lists the points: before and after every commit of the journal, before and after everything on the wire, and
+on the way. A real server is killed at each, and in a fifth of the rounds stopped while another one judges, and then
+continued; the next server finishes. The simulated Kling takes up to three seconds to accept, and at first does not
+refuse an external id that was used before: nothing but this house keeps it from selling twice. The controls take away
+the quarantine, and the sight of living processes, and must buy twice: or the grid would prove nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "server"), str(ROOT / "tools")]
+
+from tests.grids.nursery import Nursery  # noqa: E402
+from tests.grids.rounds import (  # noqa: E402
+    ACCEPTS_WITHIN,
+    ASKED,
+    THEN,
+    Case,
+    Outcome,
+    Round,
+    World,
+    judge,
+)
+from tests.jobs.postgres_server import a_server, binaries  # noqa: E402
+from tests.scenarios.simulated import simulating  # noqa: E402
+
+from kling_sandbox import find_ffmpeg  # noqa: E402
+
+#: Rounds at a time: nearly all of one is waiting.
+AT_A_TIME = 24
+#: A task takes three seconds: the first look sees it at work, the second one done.
+SPEED = 20.0
+#: Moments of a recovery are trapped that much more rarely: each is also one of a plain purchase.
+RECOVERIES_ONE_IN = 4
+#: What a server does that finds a doubt; what it does besides is trapped without one.
+RECOVERING = (*ASKED, "look-up", "PutBack", "Seen")
+#: Less than nothing: the first look that does not find it concludes that it never arrived.
+NO_QUARANTINE = -1.0
+#: Where nothing of the first attempt has left, and where it is out: what comes next differs.
+LEFT_BEHIND = ("create, before it leaves", "create, on its way")
+CONTROL_ROUNDS, SHORT_ROUNDS = 8, 12
+STOPS_ONE_IN = 5
+
+
+async def points_of(world: World, databases: Sequence[str], *, short: bool) -> list[str]:
+    """List every moment by name, and every one of a recovery, by rounds in which nothing is ended at it."""
+    dry = [Case("", database) for database in databases]
+    dry += [] if short else [Case(f"{left}{THEN}", database) for database in databases for left in LEFT_BEHIND]
+    found: dict[str, None] = {}
+    for out in await asyncio.gather(*(Round(world, case).play() for case in dry)):
+        assert not out.wrong, f"a dry run went wrong: {out.wrong}"
+        for moment in out.moments:
+            often = moment.partition(" #")[2]
+            if often in {"", "2"} and (not out.case.point or moment.startswith(RECOVERING)):
+                found[f"{out.case.point}{moment}"] = None
+    return sorted(found, key=lambda point: (THEN in point, point))
+
+
+def grid(points: Iterable[str], databases: Sequence[str], rounds: int, *, refuses: bool) -> list[Case]:
+    """Return the rounds to be played: a fifth of those at one moment stop the server in place of killing it."""
+    return [
+        Case(point, database, "stop" if n % STOPS_ONE_IN == 1 and THEN not in point else "kill", refuses)
+        for point in points
+        for database in databases
+        for n in range(max(1, rounds // RECOVERIES_ONE_IN) if THEN in point else rounds)
+    ]
+
+
+def drawn(points: Sequence[str], databases: Sequence[str], chance: random.Random) -> list[Case]:
+    """Return a few rounds for CI: kills anywhere, and a stop where it matters most, on every database."""
+    cases = [Case(chance.choice(points), databases[n % len(databases)]) for n in range(SHORT_ROUNDS)]
+    return cases + [Case(LEFT_BEHIND[0], database, "stop") for database in databases]
+
+
+def controls(databases: Sequence[str], rounds: int) -> list[Case]:
+    """Return rounds that must go wrong: without a quarantine, and blind to processes that live."""
+    return [
+        case
+        for database in databases
+        for _ in range(rounds)
+        for case in (
+            Case(LEFT_BEHIND[1], database, quarantine=NO_QUARANTINE),
+            Case(LEFT_BEHIND[0], database, "stop", unseen=True),
+        )
+    ]
+
+
+async def play(world: World, cases: Sequence[Case]) -> list[Outcome]:
+    """Play rounds, many at a time, and judge them once the last create must have been accepted."""
+    gate = asyncio.Semaphore(AT_A_TIME)
+    started, done = time.monotonic(), 0
+
+    async def one(case: Case) -> Outcome:
+        nonlocal done
+        async with gate:
+            outcome = await Round(world, case).play()
+        done += 1
+        if done % 200 == 0:
+            say(f"  {done} of {len(cases)} rounds in {time.monotonic() - started:.0f} s\n")
+        return outcome
+
+    outcomes = await asyncio.gather(*(one(case) for case in cases))
+    await asyncio.sleep(ACCEPTS_WITHIN)
+    await judge(world, outcomes)
+    return outcomes
+
+
+def table(outcomes: Sequence[Outcome]) -> str:
+    """Return what was seen by point and database: a line each, and the sum."""
+    head = ("point", "database", "rounds", "hit", "stopped", "lost", "double", "wrong money")
+    groups: dict[tuple[str, str], list[Outcome]] = {}
+    for out in outcomes:
+        groups.setdefault((out.case.point, out.case.database), []).append(out)
+    lines = [(*key, *figures(group)) for key, group in groups.items()]
+    lines.append(("all", "", *figures(outcomes)))
+    wide = max(len(line[0]) for line in lines)
+    form = f"{{:{wide}}}  {{:8}}  {{:>6}}  {{:>4}}  {{:>7}}  {{:>4}}  {{:>6}}  {{:>11}}\n"
+    return "".join(form.format(*line) for line in (head, *lines))
+
+
+def figures(outcomes: Sequence[Outcome]) -> tuple[int, ...]:
+    """Return rounds, those in which the moment came, those stopped, lost, double, with wrong money."""
+    counts = [(o.came, o.came and o.case.how == "stop", o.lost, o.double, o.money) for o in outcomes]
+    return (len(outcomes), *(sum(bool(count[n]) for count in counts) for n in range(5)))
+
+
+async def run(args: argparse.Namespace, nursery: Nursery) -> int:
+    """Play everything that was asked for; return the exit status."""
+    started = time.monotonic()
+    databases = [args.database] if args.database else ["sqlite", *(["postgres"] if binaries() else [])]
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kling-grid-")))
+        world = await a_world(stack, folder, nursery, databases)
+        points = await points_of(world, databases, short=args.short)
+        points = [point for point in points if args.points in point]
+        if args.list:
+            say("\n".join(points) + "\n")
+            return 0
+        chance = random.Random(args.seed)
+        plain, refusing = drawn(points, databases, chance), list[Case]()
+        if not args.short:
+            plain = grid(points, databases, args.rounds, refuses=False)
+            refusing = grid(points, databases, args.rounds, refuses=True)
+        against = controls(databases, 1 if args.short else CONTROL_ROUNDS)
+        cases = [*plain, *refusing, *against]
+        chance.shuffle(cases)
+        say(f"seed {args.seed}: {len(points)} points, {len(cases)} rounds, {len(against)} of them controls\n")
+        outcomes = await play(world, cases)
+    wrong = report([o for o in outcomes if o.case in set(plain) | set(refusing)])
+    proven = told_controls([o for o in outcomes if o.case in set(against)])
+    say(f"{time.monotonic() - started:.0f} s in all\n")
+    return 1 if wrong or not proven else 0
+
+
+async def a_world(stack: AsyncExitStack, folder: Path, nursery: Nursery, databases: Sequence[str]) -> World:
+    """Open what all rounds share: two simulated Klings, a film that stands for all, a database server."""
+    film = folder / "film.mp4"
+    source = "testsrc=duration=3:size=640x360:rate=24"
+    await asyncio.to_thread(
+        subprocess.run,
+        [find_ffmpeg(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-qp", "4", "-y", film],
+        check=True,
+    )
+    klings = {}
+    for refuses in (False, True):
+        home = folder / ("refusing" if refuses else "selling")
+        config = {"concurrency": 1_000_000, "speed": SPEED, "film": film, "refuses_repeats": refuses}
+        kling = klings[refuses] = await stack.enter_async_context(simulating(home, **config))
+        await kling.faults({"on": "create", "times": 1_000_000, "spread": ACCEPTS_WITHIN})
+    postgres = None
+    if "postgres" in databases and (programs := binaries()):
+        postgres = await asyncio.to_thread(stack.enter_context, a_server(programs, connections=20 * AT_A_TIME))
+    return World(folder, nursery, klings, film.read_bytes(), postgres)
+
+
+def report(outcomes: Sequence[Outcome]) -> bool:
+    """Tell what was seen; return whether anything was wrong."""
+    for refuses, words in ((False, "sells a repeated id again"), (True, "refuses a repeated id")):
+        if chosen := sorted((o for o in outcomes if o.case.refuses is refuses), key=lambda o: o.case.point):
+            say(f"\nA Kling that {words}\n\n{table(chosen)}")
+    wrong = [out for out in outcomes if out.wrong]
+    for out in wrong:
+        say(f"WRONG: {out.case.how} at {out.case.point!r}, {out.case.database}: {out.wrong}\n")
+    return bool(wrong)
+
+
+def told_controls(outcomes: Sequence[Outcome]) -> bool:
+    """Tell how the controls went; return whether each kind of them has bought twice."""
+    proven = True
+    for unseen, words in ((False, "without a quarantine"), (True, "blind to the living")):
+        chosen = [out for out in outcomes if out.case.unseen is unseen]
+        doubles = sum(bool(out.double) for out in chosen)
+        proven = proven and doubles > 0
+        say(f"control {words}: {doubles} of {len(chosen)} bought twice{'' if doubles else ': THIS PROVES NOTHING'}\n")
+    return proven
+
+
+def say(words: str) -> None:
+    """Tell the person."""
+    sys.stdout.write(words)
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run, and return whether nothing was wrong."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=20, help="at each point, on each database")
+    parser.add_argument("--database", choices=["sqlite", "postgres"])
+    parser.add_argument("--points", default="", help="only those whose name has this in it")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--list", action="store_true", help="list the points and leave")
+    parser.add_argument("--short", action="store_true", help="a drawn sample of points, for CI")
+    args = parser.parse_args()
+    nursery = Nursery()
+    try:
+        return asyncio.run(run(args, nursery))
+    finally:
+        nursery.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
