@@ -130,7 +130,7 @@ async def _reader(descriptor: int) -> asyncio.StreamReader:
 def _nurse(line: socket.socket) -> NoReturn:
     """Be the parent: warm up, then fork a server for every message, until nobody is there to send one."""
     _die_with_the_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.setsid()  # an interruption is for the grid alone
     _warm_up()
     gc.collect()
     gc.freeze()
@@ -182,8 +182,7 @@ def _be_a_server(start: dict[str, Any], descriptors: list[int]) -> NoReturn:
     status = 1
     try:
         _die_with_the_parent()
-        for number in (signal.SIGCHLD, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for place, descriptor in enumerate(descriptors[:3]):
             os.dup2(descriptor, place)
             os.close(descriptor)

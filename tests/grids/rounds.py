@@ -39,12 +39,15 @@ ASKED = ("Enqueued", "Claimed", "create", "Seen (submitted)")
 
 @dataclass(frozen=True)
 class Case:
-    """A round to be played. `how` is what happens to the last server that has a trap; an empty point traps nothing."""
+    """A round to be played. `how` is what happens to the last server that has a trap; an empty point traps nothing.
+
+    `kling` is one that sells a repeated external id again, one that refuses it, or one that is slow each time.
+    """
 
     point: str
     database: str
     how: str = "kill"
-    refuses: bool = False
+    kling: str = "selling"
     quarantine: float = QUARANTINE
     unseen: bool = False
 
@@ -72,11 +75,11 @@ class Outcome:
 
 @dataclass
 class World:
-    """What all rounds share. `klings` by whether they refuse a repeated external id."""
+    """What all rounds share."""
 
     folder: Path
     nursery: Nursery
-    klings: Mapping[bool, Simulated]
+    klings: Mapping[str, Simulated]
     film: bytes
     postgres: Server | None = None
     played: int = 0
@@ -156,7 +159,7 @@ class Round:
     async def _start(self, point: str | None = None) -> tuple[Host, Forked]:
         case = self._case
         how = "" if point is None else case.how
-        kling = self._world.klings[case.refuses]
+        kling = self._world.klings[case.kling]
         env = kling.env(
             KLING_DATA_DIR=str(self._home / "data"),
             KLING_OUTPUT_DIR=str(self._home / "out"),
@@ -233,12 +236,12 @@ async def _until_hit(process: Forked, client: Any) -> bool:
 
 async def judge(world: World, outcomes: Sequence[Outcome]) -> None:
     """Compare the rounds with what the simulated Kling has really made and billed."""
-    for refuses, kling in world.klings.items():
+    for name, kling in world.klings.items():
         made: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for task in await kling.tasks():
             made[task["prompt"]].append(task)
         for out in outcomes:
-            if out.case.refuses is refuses:
+            if out.case.kling == name:
                 _compare(out, made[out.prompt])
     for out in outcomes:
         if not out.wrong:

@@ -37,7 +37,7 @@ async def locked(path: Path, clock: Clock, patience: float) -> AsyncIterator[boo
         yield fd is not None
     finally:
         if fd is not None:
-            _release(fd, path)
+            release(fd, path)
 
 
 def try_lock(path: Path) -> int | None:
@@ -69,7 +69,8 @@ def _take(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _release(fd: int, path: Path) -> None:
+def release(fd: int, path: Path) -> None:
+    """Remove the lock file and let go of the lock."""
     if sys.platform == "win32":  # an open file cannot be removed there
         os.close(fd)
         with suppress(OSError):

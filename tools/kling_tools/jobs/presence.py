@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from kling_tools.files.locking import try_lock
+from kling_tools.files.locking import release, try_lock
 from kling_tools.files.storage import storage
 from kling_tools.model.errors import StorageUnavailable
 
@@ -90,8 +90,9 @@ class FilePresence:
     async def close(self) -> None:
         """Give up the name."""
         if self._held is not None and await self.stands(self._name):
-            with suppress(OSError):
-                self._path(self._name).unlink()
+            _HELD.discard(self._held)
+            release(self._held, self._path(self._name))
+            self._held = None
         self._let_go()
 
     def _path(self, name: str) -> Path:
@@ -125,9 +126,7 @@ class FilePresence:
         held = try_lock(path)
         if held is None:
             return False
-        with suppress(OSError):
-            path.unlink()
-        os.close(held)
+        release(held, path)
         return True
 
 
