@@ -30,6 +30,8 @@ COMES_WITHIN = 40.0
 ENDS_WITHIN = 90.0
 #: How soon the first server of two has taken the office.
 IN_OFFICE = 0.4
+#: What a continued server still does of itself shows by then.
+AFTERWARDS = 1.0
 UNIT_MICROS = 140_000
 #: From one moment to the next server's: "create, before it leaves > look-up, answered".
 THEN = " > "
@@ -151,7 +153,7 @@ class Round:
             await asyncio.sleep(STOPPED)
             process.send_signal(signal.SIGCONT)
             await asyncio.gather(first, second)
-            await asyncio.sleep(1.0)  # what it still does of itself
+            await asyncio.sleep(AFTERWARDS)
             await asyncio.gather(host.close(), other[0].close())
         finally:
             first.cancel()
