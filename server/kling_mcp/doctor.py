@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kling_mcp.terminal import say, say_prose
@@ -13,7 +13,7 @@ from kling_tools.connect import Opened, open_accounts
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.questions import Search
 from kling_tools.model.errors import KlingError
 from kling_tools.model.money import dollars
 from kling_tools.settings import Settings
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: A signed token is valid from 5 s before it is made (kling-official 1.3): a clock faster than that is refused.
 SKEW_SECONDS = 5.0
 ROOM_BYTES = 500_000_000
+#: Records read in one go, and how many damaged ones are named.
+TOGETHER, MOST_NAMED = 500, 10
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ async def findings(settings: Settings, opened: Opened) -> AsyncIterator[Finding]
         yield Finding("credentials", True, _keys(settings, account))
         for finding in await _provider(account):
             yield finding
-    yield await _journal(opened)
+    for finding in await _journal(opened):
+        yield finding
     yield await asyncio.to_thread(_outputs, settings)
     yield _encoder(settings)
     roots = ", ".join(str(root) for root in opened.orders.inputs.roots)
@@ -105,16 +108,34 @@ async def _provider(account: Account) -> list[Finding]:
     return found
 
 
-async def _journal(opened: Opened) -> Finding:
+async def _journal(opened: Opened) -> list[Finding]:
+    """Read the whole journal: a damaged file shows, and each record that cannot be read is named."""
+    here = "journal" if opened.settings.database_url else "data directory"
+    place = opened.store.place if opened.settings.database_url else str(opened.settings.data_dir)
     try:
-        _, total = await opened.journal.search(Search(limit=1))
+        await opened.store.examine()
+        total, unreadable = await _records(opened)
     except KlingError as error:
-        return Finding(
-            "journal" if opened.settings.database_url else "data directory", False, error.message, error.advice
-        )
-    if opened.settings.database_url:
-        return Finding("journal", True, f"{opened.store.place}, {total} tasks")
-    return Finding("data directory", True, f"{opened.settings.data_dir}, {total} tasks")
+        return [Finding(here, False, error.message, error.advice)]
+    found = [Finding(here, True, f"{place}, {total} tasks")]
+    if unreadable:
+        named = [opened.journal.unreadable[task_id] for task_id in unreadable[:MOST_NAMED]]
+        more = f" {len(unreadable) - MOST_NAMED} more cannot be read." if len(unreadable) > MOST_NAMED else ""
+        words = " ".join(error.message for error in named) + more
+        found.append(Finding("records", False, words, named[0].advice))
+    return found
+
+
+async def _records(opened: Opened) -> tuple[int, list[str]]:
+    """Return how many records there are, and the ids of those that cannot be read."""
+    wanted = Search(limit=TOGETHER)
+    unreadable: list[str] = []
+    while True:
+        page = await opened.journal.search(wanted)
+        unreadable += page.unreadable
+        if page.end is None:
+            return page.total, unreadable
+        wanted = replace(wanted, before=page.end)
 
 
 def _outputs(settings: Settings) -> Finding:

@@ -10,8 +10,8 @@ from kling_mcp.records import happening_record, say_document, task_record, told
 from kling_mcp.terminal import say, say_prose
 from kling_tools.clock import SystemClock, iso
 from kling_tools.connect import open_accounts
-from kling_tools.jobs.journal import Happening
 from kling_tools.jobs.ledger import Entry
+from kling_tools.jobs.questions import Happening
 from kling_tools.model.errors import SPENT_SENTENCES, KlingError, UnknownTask, quoted
 from kling_tools.model.money import dollars, from_micros
 from kling_tools.model.tasks import Task
@@ -50,6 +50,8 @@ async def _show(task_id: str, *, as_json: bool) -> None:
     try:
         journal = opened.journal
         task = (await journal.get([task_id])).get(task_id)
+        if task is None and task_id in journal.unreadable:
+            raise journal.missing(task_id)
         if task is None:
             raise UnknownTask(f"There is no task {quoted(task_id, 40)}.", advice="kling-mcp tasks lists them.")
         entry, history = await journal.entry(task_id), await journal.history(task_id)

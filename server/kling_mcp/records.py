@@ -17,8 +17,8 @@ from kling_tools.operations.answers import described
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from kling_tools.jobs.journal import Happening
     from kling_tools.jobs.ledger import Entry
+    from kling_tools.jobs.questions import Happening
     from kling_tools.model.errors import KlingError
     from kling_tools.model.tasks import Task
 

@@ -109,11 +109,12 @@ def _task_links(facts: TaskFacts) -> list[ResourceLink]:
 
 @tell.register
 def _tasks(facts: TasksFacts) -> str:
-    if not facts.tasks:
+    if not facts.tasks and not facts.unreadable:
         return "No tasks found."
     if len(facts.tasks) == facts.total == 1:
         return tell(facts.tasks[0])
     lines = [_line(task) for task in facts.tasks]
+    lines += [f"{task_id}: its record cannot be read; check_status tells why." for task_id in facts.unreadable or ()]
     if facts.total > len(facts.tasks):
         lines.insert(0, f"{len(facts.tasks)} of {facts.total} tasks, newest first:")
     if running := [task.task_id for task in facts.tasks if task.status in RUNNING]:

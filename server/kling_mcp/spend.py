@@ -11,7 +11,7 @@ from kling_mcp.records import dollars_text, say_document, told
 from kling_mcp.terminal import say, table
 from kling_tools.clock import SystemClock
 from kling_tools.connect import open_accounts
-from kling_tools.jobs.journal import Spending
+from kling_tools.jobs.questions import Spending
 from kling_tools.model.errors import KlingError
 from kling_tools.model.money import dollars
 from kling_tools.settings import Settings

@@ -14,7 +14,7 @@ from kling_mcp.records import dollars_text, say_document, task_record, told
 from kling_mcp.terminal import columns, cut, on_terminal, say, table
 from kling_tools.clock import SystemClock, iso
 from kling_tools.connect import Opened, open_accounts
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.questions import Page, Search
 from kling_tools.model.errors import KlingError, quoted
 from kling_tools.model.tasks import Task
 from kling_tools.operations.list_tasks import LIST_TASKS
@@ -51,8 +51,8 @@ async def _document(wanted: Search) -> None:
     opened = open_accounts(Settings.from_env(), SystemClock())
     journal = opened.journal
     try:
-        tasks, total = await journal.search(wanted)
-        records = [task_record(task, await journal.entry(task.id)) for task in tasks]
+        page = await journal.search(wanted)
+        records = [task_record(task, await journal.entry(task.id)) for task in page.tasks]
         spent = await journal.spent_today(simulated=False)
     finally:
         await opened.close()
@@ -60,7 +60,8 @@ async def _document(wanted: Search) -> None:
     say_document(
         {
             "tasks": records,
-            "total": total,
+            "total": page.total,
+            "unreadable": list(page.unreadable),
             "spent_today_usd": dollars_text(spent),
             "budget_day_usd": dollars_text(budget),
         }
@@ -71,9 +72,9 @@ async def _show(wanted: Search, *, watch: bool) -> None:
     opened = open_accounts(Settings.from_env(), SystemClock())
     try:
         while True:
-            tasks, total = await opened.journal.search(wanted)
-            lines = listing(tasks, total, columns() if on_terminal() else None)
-            below = await _below(opened, tasks, everything=wanted == Search(limit=wanted.limit))
+            page = await opened.journal.search(wanted)
+            lines = listing(page, columns() if on_terminal() else None)
+            below = await _below(opened, page, everything=wanted == Search(limit=wanted.limit))
             if watch and on_terminal():
                 # Over the old lines, from the top: the newest stay in sight in a low window.
                 room = max(3, get_terminal_size().lines - len(below) - 1)
@@ -88,25 +89,28 @@ async def _show(wanted: Search, *, watch: bool) -> None:
         await opened.close()
 
 
-async def _below(opened: Opened, tasks: Sequence[Task], *, everything: bool) -> list[str]:
-    if not tasks and not everything:
+async def _below(opened: Opened, page: Page, *, everything: bool) -> list[str]:
+    if not page.total and not everything:
         return ["There are no such tasks."]
-    if not tasks:
+    if not page.total:
         return [f"There are no tasks yet in {opened.settings.data_dir}."]
     spent = await opened.journal.spent_today(simulated=False)
     limit = opened.settings.max_usd_per_day
     return ["", f"Spent or held today: {_cents(spent)} of {_cents(limit)}. Simulated tasks cost nothing."]
 
 
-def listing(tasks: Sequence[Task], total: int, width: int | None) -> list[str]:
+def listing(page: Page, width: int | None) -> list[str]:
     """Return tasks as lines: a table where it fits in `width`, else its last columns below each row."""
+    tasks = page.tasks
+    unreadable = [f"{i}: its record cannot be read; kling-mcp tasks show {i} tells why." for i in page.unreadable]
     if not tasks:
-        return []
+        return unreadable
     lines = table([HEAD, *(_row(task, WORDS) for task in tasks)])
     if width is not None and max(map(len, lines)) > width:
         lines = _narrow([HEAD, *(_row(task, width - 4) for task in tasks)], width)
-    lines += [f"({len(tasks)} of {total})"] if total > len(tasks) else []
-    return lines + [f"{t.id}: {t.failure.message if t.failure else t.trouble}" for t in tasks if t.failure or t.trouble]
+    lines += [f"({len(tasks)} of {page.total})"] if page.total > len(tasks) else []
+    lines += [f"{t.id}: {t.failure.message if t.failure else t.trouble}" for t in tasks if t.failure or t.trouble]
+    return lines + unreadable
 
 
 def _narrow(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

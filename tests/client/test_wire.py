@@ -140,13 +140,13 @@ async def test_being_cancelled_is_passed_on() -> None:
             await wire.send(CREATE)
 
 
-async def over_a_socket(talk: Any, timeout: float = 5) -> KlingError:
+async def over_a_socket(talk: Any) -> KlingError:
     """Return what a create raises against a real server that behaves like this."""
     async with listening(talk) as address:
-        wire = Wire(by_key(address), ToldClock())
+        wire = Wire(by_key(address), ToldClock(), read_seconds=5)
         try:
             with pytest.raises(KlingError) as caught:
-                await wire.send(CREATE, timeout)
+                await wire.send(CREATE)
         finally:
             await wire.aclose()
     return caught.value
@@ -201,10 +201,10 @@ async def test_a_server_that_is_silent_leaves_it_open() -> None:
 async def over_a_socket_with(talk: Any, release: asyncio.Event) -> KlingError:
     """Return what a create raises against a silent server, which is let go afterwards."""
     async with listening(talk) as address:
-        wire = Wire(by_key(address), ToldClock())
+        wire = Wire(by_key(address), ToldClock(), read_seconds=0.05)
         try:
             with pytest.raises(KlingError) as caught:
-                await wire.send(CREATE, 0.05)
+                await wire.send(CREATE)
         finally:
             release.set()
             await wire.aclose()

@@ -3,8 +3,6 @@
     python -m tests.jobs.rush enqueue FOLDER COUNT   tries to hold the money of so many tasks at once
     python -m tests.jobs.rush claim FOLDER TASK      tries to take one task for sending
     python -m tests.jobs.rush cancel FOLDER TASK     tries to take one task back
-    python -m tests.jobs.rush race FOLDER COUNT       eight processes: each wishes one thing so often and so many
-                                                      others, then claims all there is
     python -m tests.jobs.rush watch FOLDER            runs for the watcher's office and keeps it
     python -m tests.jobs.rush live FOLDER             takes a name, tells it and lives on
     python -m tests.jobs.rush fork FOLDER             does so, and has a forked child that lives on as well
@@ -20,7 +18,7 @@ import multiprocessing
 import os
 import signal
 import sys
-from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -37,8 +35,8 @@ from kling_tools.model.status import Status
 from kling_tools.model.tasks import Withdrawn
 
 ACCOUNTS = [f"kling@{n}.test" for n in range(1000)]
-#: Thirty tasks of 0.42 fit into it.
-THIRTY = Budget(Decimal(10), Decimal("12.60"))
+#: Of a race: who takes part, what all of them wish for again and again, and how many tasks may be claimed.
+PROCESSES, SAME, SLOTS = 8, "the same", 5
 #: Three tasks of 0.42 fit into it, and not a fourth.
 TIGHT = Budget(Decimal(10), Decimal("1.50"))
 
@@ -56,21 +54,32 @@ async def enqueue_many(journal: Journal, count: int) -> int:
     return sum(await asyncio.gather(*(one() for _ in range(count))))
 
 
-def crowd(folder: Path, count: int) -> int:
-    """Let eight processes race; return what they won together. Forked, because to start eight takes long."""
+@dataclass(frozen=True)
+class Tally:
+    """What became of one process's wishes: the ids of new tasks, how many were repeated, and what was refused."""
+
+    new: tuple[str, ...]
+    repeated: int
+    refused: tuple[str, ...]
+    claimed: int
+
+
+def crowd(folder: Path, count: int, budget: Budget) -> list[Tally]:
+    """Let eight processes race; return what each won. Forked, because to start eight takes long."""
     context = multiprocessing.get_context("fork")
-    start, won = context.Barrier(8), context.Queue()
-    members = [context.Process(target=_member, args=(folder, count, start, won), daemon=True) for _ in range(8)]
+    start, won = context.Barrier(PROCESSES), context.Queue()
+    told = (folder, count, budget, start, won)
+    members = [context.Process(target=_member, args=told, daemon=True) for _ in range(PROCESSES)]
     for member in members:
         member.start()
-    return sum(won.get(timeout=60) for _ in members)
+    return [won.get(timeout=60) for _ in members]
 
 
-def _member(folder: Path, count: int, start: Barrier, won: multiprocessing.Queue[int]) -> None:
-    async def run() -> int:
+def _member(folder: Path, count: int, budget: Budget, start: Barrier, won: multiprocessing.Queue[Tally]) -> None:
+    async def run() -> Tally:
         store = open_store(folder)
         try:
-            return await race(Journal(store, HandClock()), count)
+            return await race(Journal(store, HandClock()), count, budget)
         finally:
             await store.close()
 
@@ -78,16 +87,27 @@ def _member(folder: Path, count: int, start: Barrier, won: multiprocessing.Queue
     won.put(asyncio.run(run()))
 
 
-async def race(journal: Journal, count: int) -> int:
-    """Wish for one thing `count` times and for `count` other things, then claim all there is; return what was won."""
+async def race(journal: Journal, count: int, budget: Budget) -> Tally:
+    """Wish for one thing `count` times and once for each of `count` others, then claim all there is."""
+    new: list[str] = []
+    refused: list[str] = []
+    repeated = 0
 
-    async def one(fingerprint: str) -> None:
-        with suppress(OverBudget):
-            await journal.enqueue(a_task(**({"fingerprint": fingerprint} if fingerprint else {})), THIRTY, again=False)
+    async def one(wish: str) -> None:
+        nonlocal repeated
+        try:
+            enqueued = await journal.enqueue(a_task(fingerprint=wish), budget, again=False)
+        except OverBudget:
+            refused.append(wish)
+            return
+        repeated += enqueued.repeated
+        if not enqueued.repeated:
+            new.append(enqueued.task.id)
 
-    await asyncio.gather(*(one(fingerprint) for _ in range(count) for fingerprint in ("the same", "")))
-    claims = [journal.claim(task.id, 5) for task in await journal.active("sandbox")]
-    return sum(claimed is not None for claimed in await asyncio.gather(*claims))
+    await asyncio.gather(*(one(wish) for number in range(count) for wish in (SAME, f"other {number}")))
+    claims = [journal.claim(task.id, SLOTS) for task in await journal.active("sandbox")]
+    claimed = sum(claim is not None for claim in await asyncio.gather(*claims))
+    return Tally(tuple(new), repeated, tuple(refused), claimed)
 
 
 async def _share(folder: Path) -> None:
@@ -137,9 +157,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "watch":
         _say("won" if Election(Path(sys.argv[2]), "sandbox").won() else "lost")
         sys.stdin.readline()
-    elif sys.argv[1] == "race":
-        _wait_for_the_word()
-        _say(str(crowd(Path(sys.argv[2]), int(sys.argv[3]))))
     elif sys.argv[1] == "share":
         asyncio.run(_share(Path(sys.argv[2])))
     elif sys.argv[1] in {"live", "fork"}:

@@ -12,7 +12,8 @@ from tests.jobs.stories import FREE_FAILURE, a_journal, after, seen
 from tests.providers.values import PLAN
 
 from kling_tools.clock import local_day
-from kling_tools.jobs.journal import Search, running_statuses
+from kling_tools.jobs.journal import running_statuses
+from kling_tools.jobs.questions import Search
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import Price
 from kling_tools.model.status import Status
@@ -34,10 +35,11 @@ async def test_pages_are_newest_first_whole_and_without_overlap(tmp_path: Path) 
         tasks = [await after(journal, a_task(now=1_795_000_000.0 + n // 2)) for n in range(9)]
         pages, before = [], None
         for _ in range(4):
-            page, total = await journal.search(Search(limit=2 if not pages else 3, before=before))
-            assert total == 9
-            pages.append([t.id for t in page])
-            before = (page[-1].created, page[-1].id) if page else before
+            page = await journal.search(Search(limit=2 if not pages else 3, before=before))
+            assert page.total == 9
+            pages.append([t.id for t in page.tasks])
+            before = page.end
+        assert before is None
         told = [i for page in pages for i in page]
         assert [len(p) for p in pages] == [2, 3, 3, 1]
         assert told == [t.id for t in sorted(tasks, key=lambda t: (t.created, t.id), reverse=True)]
@@ -50,8 +52,8 @@ async def test_a_search_finds_words_states_and_days(tmp_path: Path) -> None:
         end = await after(journal, a_task(now=1_795_000_200.0), Withdrawn())
 
         async def found(**search: object) -> tuple[list[str], int]:
-            tasks, total = await journal.search(Search(**search))  # type: ignore[arg-type]
-            return [t.id for t in tasks], total
+            page = await journal.search(Search(**search))  # type: ignore[arg-type]
+            return [t.id for t in page.tasks], page.total
 
         assert await found(words="fuchs") == ([fox.id], 1)
         assert await found(words="STRASSE") == ([fox.id], 1)
@@ -136,10 +138,10 @@ async def test_what_the_provider_calls_by_an_id_is_found_once_it_is_made(tmp_pat
         video = a_task()
         await after(journal, video, Claimed(), seen(video, "succeeded"))
         await journal.apply(video.id, Stored((Output(kind="video", url="", remote_id="77"),)))
-        assert [t.created - START for t in await journal.made("7")] == [2.0], "the newest"
-        assert [t.created - START for t in await journal.made("8")] == [3.0]
+        made = [await journal.made(remote) for remote in ("7", "8")]
+        assert [task and task.created - START for task in made] == [2.0, 3.0], "the newest"
         for other in ("9", "77", "", "'; DROP TABLE tasks; --"):
-            assert await journal.made(other) == []
+            assert await journal.made(other) is None
 
 
 async def test_spending_is_told_by_day_model_and_provider_newest_first(tmp_path: Path) -> None:

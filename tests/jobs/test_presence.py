@@ -16,7 +16,7 @@ from tests.promises import keeps
 from kling_sandbox import Fault
 from kling_tools.jobs.election import FileOffices, Offices
 from kling_tools.jobs.election_postgres import SessionOffices
-from kling_tools.jobs.journal import Claim
+from kling_tools.jobs.questions import Claim
 from kling_tools.jobs.submit import submit
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.status import Status

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.jobs.house import NO_FILES, PAID, RICH, a_house
+from tests.jobs.others import ROOT
 from tests.promises import keeps
 
 from kling_sandbox import Fault
@@ -14,6 +17,16 @@ from kling_tools.model.status import Status
 from kling_tools.model.tasks import Claimed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
+
+
+@keeps("nothing-twice", "within-budget")
+async def test_eight_processes_buy_one_of_the_same_and_no_more_than_the_days_money(tmp_path: Path) -> None:
+    race = [sys.executable, str(ROOT / "tests" / "grids" / "race.py"), "--at", str(tmp_path)]
+    done = await asyncio.to_thread(
+        subprocess.run, race, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "right" in done.stdout
 
 
 @keeps("nothing-lost", "nothing-twice")

@@ -34,6 +34,7 @@ from kling_tools.model.tasks import (
     Stored,
     Task,
     Withdrawn,
+    contradiction,
     step,
 )
 
@@ -131,12 +132,48 @@ def test_an_older_look_never_takes_a_task_back(story: list[Event]) -> None:
         task = after
 
 
-@pytest.mark.parametrize("late", ["submitted", "processing"])
-def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None:
-    task = step(step(TASK, Claimed(), NOW), seen("succeeded"), NOW)
-    assert step(task, seen(late), NOW + 1) is task
-    running = step(step(TASK, Claimed(), NOW), seen("processing"), NOW)
-    assert step(running, seen("submitted"), NOW + 1) is running
+def told_so_far(status: str) -> Task:
+    """Return a task of which this was told."""
+    return step(step(TASK, Claimed(), NOW), seen(status), NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "then"), [("processing", "submitted"), ("succeeded", "submitted"), ("succeeded", "processing")]
+)
+def test_a_step_back_is_told_once_and_not_believed(said: str, then: str) -> None:
+    task = told_so_far(said)
+    after = step(task, seen(then), NOW + 1)
+    assert after == replace(task, notes=after.notes, updated=NOW + 1)
+    assert after.notes == (f"Kling said {said} and then {then}; the step back is not believed.",)
+    assert step(after, seen(then), NOW + 2) is after
+
+
+@pytest.mark.parametrize("then", ["submitted", "processing", "succeeded"])
+def test_a_failure_is_not_taken_back(then: str) -> None:
+    task = told_so_far("failed")
+    assert step(task, seen(then), NOW + 1) is task
+    assert then in contradiction(task, seen(then).observation)
+
+
+@pytest.mark.parametrize("then", ["submitted", "processing", "failed"])
+def test_what_is_on_our_disk_is_not_taken_back(then: str) -> None:
+    task = step(told_so_far("succeeded"), Stored(()), NOW)
+    assert step(task, seen(then), NOW + 1) is task
+    assert then in contradiction(task, seen(then).observation)
+
+
+@pytest.mark.parametrize("status", ["processing", "succeeded", "failed"])
+def test_what_is_shown_of_another_task_is_not_taken_for_ours(status: str) -> None:
+    task = told_so_far("submitted")
+    other = Seen(replace(seen(status).observation, external_id="k999999999999"))
+    after = step(task, other, NOW + 1)
+    assert (after.status, after.outputs, after.charge) == (task.status, (), None)
+    assert "k999999999999" in after.notes[0]
+
+
+def test_a_success_without_a_file_takes_no_known_address_away() -> None:
+    task = told_so_far("succeeded")
+    assert step(task, Seen(replace(seen("succeeded").observation, outputs=())), NOW + 1) is task
 
 
 def test_every_event_and_every_status_is_in_the_tables() -> None:

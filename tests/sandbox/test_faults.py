@@ -9,6 +9,7 @@ from kling_sandbox import Fault
 pytestmark = pytest.mark.anyio
 
 CREATE = ("POST", "/text-to-video/kling-3.0")
+LEGACY = {"prompt": "x", "model_name": "kling-v2-6"}
 
 
 async def test_a_gateways_html_replaces_one_answer_and_nothing_is_bought(broken):
@@ -41,6 +42,32 @@ async def test_a_gateway_that_gives_up_late_has_bought(broken):
     house = broken(Fault(on="create", status=504, body="<html>", applied=True))
     assert (await house.call(*CREATE, json={"prompt": "x"})).status_code == 504
     assert len(await house.bought()) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "created", "queried"),
+    [
+        ("code", lambda a: a["code"] == "0", lambda a: a["code"] == "0"),
+        ("data", lambda a: isinstance(a["data"], list), lambda a: isinstance(a["data"], dict)),
+        ("id", lambda a: isinstance(a["data"]["id"], int), lambda a: isinstance(a["data"][0]["id"], int)),
+        ("status", lambda a: a["data"]["status"] is None, lambda a: a["data"][0]["status"] is None),
+    ],
+)
+async def test_a_value_of_the_wrong_type_comes_with_an_answer_that_was_applied(broken, spoil, created, queried):
+    house = broken(Fault(on="create", spoil=spoil), Fault(on="query", spoil=spoil))
+    made = await house.call(*CREATE, json={"prompt": "x"})
+    assert (made.status_code, created(made.json())) == (200, True)
+    (bought,) = await house.bought()
+    assert queried((await house.call("GET", f"/tasks?task_ids={bought['id']}")).json())
+    assert (await house.task(bought["id"]))["status"] == "submitted"
+
+
+async def test_a_legacy_answer_is_spoiled_in_its_own_words(broken):
+    house = broken(Fault(on="create", spoil="id"), Fault(on="query", spoil="status"))
+    made = (await house.call("POST", "/v1/videos/text2video", json=LEGACY)).json()["data"]
+    assert isinstance(made["task_id"], int)
+    shown = await house.call("GET", f"/v1/videos/text2video/{made['task_id']}")
+    assert shown.json()["data"]["task_status"] is None
 
 
 async def test_a_delay_comes_first_and_the_answer_is_the_real_one(broken):
@@ -76,6 +103,7 @@ async def test_faults_are_replaced_and_shown_at_run_time(house):
         [{"nth": "1"}],
         [{"status": "502"}],
         [{"body": 5}],
+        [{"spoil": "everything"}],
     ],
 )
 async def test_a_wrong_fault_is_refused_in_words(house, faults):

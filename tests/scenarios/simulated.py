@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, SandboxConfig, find_ffmpeg, serve
+from kling_sandbox.app import Sandbox
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class Simulated:
 
 
 @asynccontextmanager
-async def simulating(home: Path, **config: Any) -> AsyncIterator[Simulated]:
-    """Serve the simulated Kling on a free port for the length of a block."""
+async def simulating(
+    home: Path, make: Callable[[SandboxConfig], Sandbox] = Sandbox, **config: Any
+) -> AsyncIterator[Simulated]:
+    """Serve the simulated Kling on a free port for the length of a block, as `make` makes it."""
     settings: dict[str, Any] = {"state_dir": home / "sandbox", "speed": 60.0, "ffmpeg": find_ffmpeg(), **config}
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(SandboxConfig(**settings), port=0, on_started=started.set_result))
+    asked = SandboxConfig(**settings)
+    serving = asyncio.create_task(serve(asked, port=0, on_started=started.set_result, app=make(asked)))
     try:
         async with asyncio.timeout(10):
             url = await started

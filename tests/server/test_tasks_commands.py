@@ -17,7 +17,7 @@ from tests.jobs.stories import a_journal, after, seen
 
 from kling_mcp.cli import main
 from kling_mcp.history import WORDS, story
-from kling_tools.jobs.journal import Happening
+from kling_tools.jobs.questions import Happening
 from kling_tools.model.money import Price
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Charge, Claimed, Event, Failure, Output, Rejected, Stored, Task, Withdrawn

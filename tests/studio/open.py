@@ -29,18 +29,19 @@ class FastClock:
     """Real time, only faster."""
 
     start: float = field(default_factory=time.time)
+    speed: float = FAST
 
     def now(self) -> float:
         """Return the fast time."""
-        return self.start + (time.time() - self.start) * FAST
+        return self.start + (time.time() - self.start) * self.speed
 
     def monotonic(self) -> float:
         """Return the fast time since some start."""
-        return time.monotonic() * FAST
+        return time.monotonic() * self.speed
 
     async def sleep(self, seconds: float) -> None:
         """Wait a fraction of it."""
-        await asyncio.sleep(seconds / FAST)
+        await asyncio.sleep(seconds / self.speed)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

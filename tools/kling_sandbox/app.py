@@ -25,13 +25,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Sandbox(Starlette):
-    """The simulated API as an ASGI app. It needs no lifespan, so it also runs in process."""
+    """The simulated API as an ASGI app. It needs no lifespan, so it also runs in process.
 
-    def __init__(self, config: SandboxConfig) -> None:
+    `workshop` draws the files.
+    """
+
+    def __init__(self, config: SandboxConfig, workshop: type[Workshop] = Workshop) -> None:
         self.desk = Desk(config)
         self.gate = Gate(config)
         self.products = {product.path: product for product in registry.products(config)}
-        self.files = FileRoom(self.desk, Workshop(self.desk, self.products))
+        self.files = FileRoom(self.desk, workshop(self.desk, self.products))
         self.callbacks = Callbacks(config, self._callback_body)
         super().__init__(routes=self._routes(), exception_handlers={Refusal: _refused, 404: _unknown, 405: _unknown})
         self.router.redirect_slashes = False  # a redirect would answer what the real API calls unknown

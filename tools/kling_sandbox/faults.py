@@ -13,6 +13,7 @@ from typing import Any, Literal, Self, get_args
 
 On = Literal["create", "query", "list", "file", "any"]
 Reset = Literal["before", "after"]
+Spoil = Literal["data", "id", "status", "code"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,8 @@ class Fault:
     `status`, `code`, `message` and `body` replace the answer without applying the request, unless `applied` says that
     it is applied first (a gateway that gives up too early). `reset` cuts the connection before or after the request was
     applied. `delay` waits first, and a random time of up to `spread` more. `truncate` sends so many bytes of the body
-    and hangs up. `fail_task` lets the call pass and fails the task it creates.
+    and hangs up. `spoil` applies the request and answers as usual, but with a value of the wrong type (see `spoiling`).
+    `fail_task` lets the call pass and fails the task it creates.
     """
 
     on: On = "any"
@@ -37,6 +39,7 @@ class Fault:
     delay: float = 0.0
     spread: float = 0.0
     truncate: int | None = None
+    spoil: Spoil | None = None
     fail_task: str | None = None
     applied: bool = False
 
@@ -56,6 +59,8 @@ class Fault:
             raise ValueError(f"on must be one of {', '.join(get_args(On))}")
         if fault.reset not in (None, *get_args(Reset)):
             raise ValueError("reset must be before or after")
+        if fault.spoil not in (None, *get_args(Spoil)):
+            raise ValueError(f"spoil must be one of {', '.join(get_args(Spoil))}")
         for name in ("status", "code", "truncate"):
             if not isinstance(value.get(name), int | None):
                 raise ValueError(f"{name} must be an integer")

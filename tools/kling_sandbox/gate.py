@@ -26,6 +26,7 @@ from kling_sandbox.config import SandboxConfig
 from kling_sandbox.envelope import STATUS, failure
 from kling_sandbox.faults import Fault, FaultBook, call_kind
 from kling_sandbox.fields import Tracked
+from kling_sandbox.spoiling import spoiled
 
 LOG_LENGTH = 1000
 TEXT_SHOWN = 200
@@ -123,6 +124,8 @@ class Gate:
             send = _truncated(send, fault.truncate)
         if fault.answers:
             app = _answer_of(fault)
+        if fault.spoil:
+            app = spoiled(app, fault.spoil)
         await app(scope, receive, send)
 
     def _stamped(self, call: Call, send: Send) -> Send:

@@ -32,11 +32,15 @@ async def serve(
     port: int = 9009,
     *,
     on_started: Callable[[str], None] | None = None,
+    app: ASGIApp | None = None,
 ) -> None:
-    """Serve until cancelled. Port 0 takes a free one; `on_started` hears the address, such as http://127.0.0.1:9009."""
+    """Serve until cancelled. Port 0 takes a free one; `on_started` hears the address, such as http://127.0.0.1:9009.
+
+    `app` is one that was made from the configuration already.
+    """
     transports: Transports = {}
     settings = uvicorn.Config(
-        _Cutting(create_app(config), transports),
+        _Cutting(app or create_app(config), transports),
         http=_protocol(transports),
         ws="none",
         lifespan="off",

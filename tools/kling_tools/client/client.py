@@ -67,11 +67,12 @@ class Client:
         *,
         submit_seconds: float = SUBMIT_SECONDS,
         query_seconds: float = QUERY_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self.connection = connection
         self._dialect = connection.dialect
         self._clock = clock
-        self._wire = Wire(connection, clock, transport)
+        self._wire = Wire(connection, clock, transport, read_seconds)
         self.desk = Desk(self._ask, clock, pair=bool(connection.access_key))
         self._survey = Survey(connection.dialect, self._ask)
         self._submit_seconds = submit_seconds
@@ -95,7 +96,7 @@ class Client:
         call = self._dialect.create(order)
         try:
             async with asyncio.timeout(self._submit_seconds):
-                answer = await self._wire.send(call, READ_SECONDS)
+                answer = await self._wire.send(call)
                 try:
                     return _ours(self._dialect.accepted(order, call, answer), order)
                 except AlreadyExists as refusal:
@@ -209,7 +210,7 @@ class Client:
 
     async def _ask(self, call: WireCall) -> WireAnswer:
         """Send a query: whatever broke on the way, it may be asked again."""
-        return await _repeatable(self._wire.send(call, READ_SECONDS), self._query_seconds)
+        return await _repeatable(self._wire.send(call), self._query_seconds)
 
 
 def _ours(accepted: Observation | Prepared, order: Order) -> Observation | Prepared:

@@ -68,24 +68,31 @@ class Stream:
 class Wire:
     """One provider's connection. `transport` stands in for the network at the provider's own address.
 
+    `read_seconds` is how long nothing may come before the wire counts as broken.
+
     Raises:
         BadSettings: a base URL that would carry the credentials in the clear, or is none.
     """
 
     def __init__(
-        self, connection: Connection, clock: Clock, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        connection: Connection,
+        clock: Clock,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self.base_url = connection.base_url.rstrip("/")
         self._origin = _checked(self.base_url, in_process=transport is not None)
         self._auth = _auth(connection, clock)
         self._transport = transport
+        self._timeout = httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         self._clients: dict[bool, httpx2.AsyncClient] = {}
 
     def __repr__(self) -> str:
         """Show where it leads, and no secret."""
         return f"Wire({self.base_url!r})"
 
-    async def send(self, call: WireCall, timeout: float = READ_SECONDS) -> WireAnswer:
+    async def send(self, call: WireCall) -> WireAnswer:
         """Send one request, signed, and return the whole answer; redirects are not followed.
 
         Raises:
@@ -103,7 +110,7 @@ class Wire:
                 params=list(call.query) or None,
                 content=content,
                 headers=headers,
-                timeout=_timeout(timeout),
+                timeout=self._timeout,
             )
             response = await self._client(own=True).send(request, auth=self._auth, stream=True, follow_redirects=False)
             try:
@@ -125,7 +132,7 @@ class Wire:
         """
         client = self._client(own=self.owns(url))
         try:
-            request = client.build_request("GET", url, headers=dict(headers), timeout=_timeout(READ_SECONDS))
+            request = client.build_request("GET", url, headers=dict(headers), timeout=self._timeout)
             response = await client.send(request, auth=None, stream=True, follow_redirects=False)
         except Exception as error:
             raise Unreachable(f"The file server did not answer: {_cause(error)}.", advice=AGAIN) from None
@@ -204,10 +211,6 @@ def _auth(connection: Connection, clock: Clock) -> httpx2.Auth | None:
     if connection.access_key:
         return KlingJWT(connection.access_key, connection.secret_key, clock)
     return None
-
-
-def _timeout(read: float) -> httpx2.Timeout:
-    return httpx2.Timeout(read, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
 
 
 async def _whole(response: httpx2.Response, host: str) -> bytes:

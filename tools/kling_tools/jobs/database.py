@@ -74,6 +74,14 @@ class Store(Protocol):
         """
         ...
 
+    async def examine(self) -> None:
+        """Look for damage that a look at some tasks might not meet; for a person who asks, since it reads everything.
+
+        Raises:
+            StorageUnavailable
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
         ...

@@ -18,9 +18,10 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
-from kling_tools.jobs.journal import Enqueued, Journal
+from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.pace import Times
+from kling_tools.jobs.questions import Enqueued
 from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.submit import resolve, submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
@@ -144,7 +145,8 @@ class Engine:
                 self._begin(task.id, self._submit(account, task.id))
 
     def _is_busy_with(self, task: Watched) -> bool:
-        return task.id in self._at_work or task.id in self._starting
+        # What can no longer be read is nobody's to go on with.
+        return task.id in self._at_work or task.id in self._starting or task.id in self._journal.unreadable
 
     async def look_soon(self, *, external_id: str, remote_id: str) -> None:
         """Look at a task at once, since somebody said that it moved; nothing else of that is believed."""

@@ -116,6 +116,9 @@ async def _renew(account: Account, task: Task) -> Task:
         return await account.journal.apply(task.id, Hindered(error.message))
     if seen and seen[0].status == "failed":  # it took its word back
         return await account.journal.apply(task.id, Seen(seen[0]))
+    if seen and seen[0].status != "succeeded":
+        await account.journal.apply(task.id, Seen(seen[0]))
+        return await account.journal.apply(task.id, Hindered("Kling took back that it is done; it is asked again."))
     known = {output.url for output in task.outputs}
     if not known and not (seen and seen[0].outputs):
         nothing = "Kling says that it is done and names no result yet."

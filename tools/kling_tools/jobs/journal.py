@@ -6,22 +6,24 @@ A task changes only through `apply`, which reads, steps and writes in one transa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import cache
-
-from pydantic import TypeAdapter
 
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
+from kling_tools.jobs.documents import columns, load
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
+from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
 from kling_tools.jobs.watched import Watched
+from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
-from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
+from kling_tools.model.tasks import Claimed, Event, Seen, Task, contradiction, step
+
+log = logging.getLogger(__name__)
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0
@@ -29,60 +31,16 @@ SAME_REQUEST_SECONDS = 600.0
 LONGEST_DELAY = 30.0
 
 
-@dataclass(frozen=True)
-class Enqueued:
-    """The task that stands for a request; `repeated` when it was there already."""
-
-    task: Task
-    repeated: bool
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Who last claimed a task: the mark of the credentials, and the name of the process. Empty is not known."""
-
-    sender: str = ""
-    owner: str = ""
-
-
-@dataclass(frozen=True)
-class Happening:
-    """One line of a task's history."""
-
-    at: float
-    event: str
-    status: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Spending:
-    """What one model took at one account on one local day, in US dollars; what is held counts."""
-
-    day: str
-    model: str
-    account: str
-    tasks: int
-    usd: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """Which tasks of the journal; `before` is a position from an earlier page."""
-
-    statuses: tuple[str, ...] = ()
-    words: str = ""
-    since: float = 0.0
-    limit: int = 20
-    before: tuple[float, str] | None = None
-
-
 class Journal:
-    """Tasks and money on disk. `on_change` is called in the event loop after every change."""
+    """Tasks and money on disk. `on_change` is called in the event loop after every change.
+
+    `unreadable` are the tasks, by id, that were met and could not be read: they are passed over, and hold their money.
+    """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.clock = clock
         self._store = store
+        self.unreadable: dict[str, TaskUnreadable] = {}
         self.on_change: Callable[[Task], None] = lambda task: None
 
     def now(self) -> float:
@@ -97,7 +55,7 @@ class Journal:
         """Write the intent and hold the money in one transaction, before a byte leaves.
 
         Raises:
-            OverBudget, StorageUnavailable: nothing was written.
+            OverBudget, StorageUnavailable: nothing was written. TaskUnreadable: nor can it be told if it was before.
         """
         now = self.clock.now()
 
@@ -108,7 +66,7 @@ class Journal:
             day = local_day(now).isoformat()
             db.alone(f"money {day} {task.simulated}")
             entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
-            db.run("insert_task", **_columns(task))
+            db.run("insert_task", **columns(task))
             db.run("insert_hold", task_id=task.id, **vars(entry))
             _note(db, task, now, "Enqueued", "")
             return Enqueued(task, repeated=False)
@@ -118,7 +76,7 @@ class Journal:
             self.on_change(result.task)
         return result
 
-    async def claim(self, task_id: str, slots: int, by: Claim = Claim()) -> Task | None:
+    async def claim(self, task_id: str, slots: int, by: Claim = NOBODY) -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
         now = self.clock.now()
 
@@ -128,7 +86,7 @@ class Journal:
                 return None
             place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
             db.alone(f"slots {task.account} {task.plan.model}")
-            taken = db.row("occupied_slots", **place)
+            taken = db.row("occupied_slots", **place, unreadable=json.dumps(list(self.unreadable)))
             # One that takes more places than there are may run alone: the provider will say whether it can.
             if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
                 return None
@@ -147,7 +105,7 @@ class Journal:
         task must not hit what another has begun with it since. What the provider shows is true in any case.
 
         Raises:
-            KeyError: there is no such task.
+            KeyError: there is no such task. TaskUnreadable: it cannot be read, and was not changed.
         """
         now = self.clock.now()
 
@@ -176,8 +134,9 @@ class Journal:
         ordered = sorted(events, key=lambda pair: pair[0])
 
         def work(db: Connection) -> list[Task]:
-            found = ((_get(db, task_id), event) for task_id, event in ordered)
-            changed = [_write(db, task, event, now, gap) for task, event in found if task is not None]
+            told = dict(ordered)
+            rows = ((i, row[0]) for i in told if (row := db.row("get_task", id=i)) is not None)
+            changed = [_write(db, task, told[task.id], now, gap) for task in self._readable(rows)]
             return [task for task in changed if task is not None]
 
         for task in await self._store.do(work) if events else ():
@@ -189,17 +148,35 @@ class Journal:
         return Claim(*row) if row else Claim()
 
     async def get(self, ids: Sequence[str]) -> dict[str, Task]:
-        """Return those of the tasks that exist."""
+        """Return those of the tasks that exist and can be read."""
 
         def work(db: Connection) -> dict[str, Task]:
-            found = ((i, _get(db, i)) for i in ids)
-            return {i: task for i, task in found if task is not None}
+            rows = ((i, row[0]) for i in ids if (row := db.row("get_task", id=i)) is not None)
+            return {task.id: task for task in self._readable(rows)}
 
         return await self._store.read(work)
 
+    def missing(self, task_id: str) -> Refused:
+        """Return why `get` has left out a task: it cannot be read, or there is none."""
+        there_is_none = UnknownTask(f"There is no task {quoted(task_id, 40)}.")
+        return self.unreadable.get(task_id, there_is_none)
+
+    def _readable(self, rows: Iterable[tuple[str, str]]) -> Iterator[Task]:
+        """Yield the tasks of these ids and documents, and keep in mind which cannot be read."""
+        for task_id, document in rows:
+            try:
+                task = load(task_id, document)
+            except TaskUnreadable as error:
+                if task_id not in self.unreadable:
+                    log.error("%s", error.sentence())
+                self.unreadable[task_id] = error
+                continue
+            self.unreadable.pop(task_id, None)
+            yield task
+
     async def active(self, account: str) -> list[Task]:
         """Return an account's tasks that have not ended, oldest first."""
-        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
+        return await self._store.read(lambda db: [*self._readable(db.rows("active", account=account))])
 
     async def news(self, account: str, mark: str) -> tuple[str, dict[str, float] | None]:
         """Return the journal's mark, and when each of an account's unfinished tasks was last written.
@@ -215,24 +192,34 @@ class Journal:
     async def watched(self, ids: Sequence[str]) -> list[Watched]:
         """Return those of the tasks that have not ended, as far as watching has to know them."""
         asked = json.dumps(list(ids))
-        return await self._store.read(lambda db: [Watched.from_row(r) for r in db.rows("watched", ids=asked)])
+        return await self._store.read(
+            lambda db: [Watched.of(task) for task in self._readable(db.rows("watched", ids=asked))]
+        )
 
-    async def search(self, search: Search) -> tuple[list[Task], int]:
-        """Return one page, newest first, and how many match in all."""
+    async def search(self, search: Search) -> Page:
+        """Return one page, newest first."""
         status = json.dumps(search.statuses) if search.statuses else ""
         before, before_id = search.before or (float("inf"), "")
         match = {"status": status, "words": search.words.casefold(), "since": search.since}
 
-        def work(db: Connection) -> tuple[list[Task], int]:
+        def work(db: Connection) -> Page:
             rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
             total = db.row("count_matching", **match)
-            return [_load(r[0]) for r in rows], total[0] if total else 0
+            tasks = [*self._readable((task_id, document) for task_id, _, document in rows)]
+            unreadable = tuple(task_id for task_id, _, _ in rows if task_id in self.unreadable)
+            end = (rows[-1][1], rows[-1][0]) if len(rows) == search.limit else None
+            return Page(tasks, total[0] if total else 0, unreadable, end)
 
         return await self._store.read(work)
 
-    async def made(self, remote_id: str) -> list[Task]:
-        """Return the tasks whose result the provider calls by this id, newest first."""
-        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("made", remote_id=remote_id)])
+    async def made(self, remote_id: str) -> Task | None:
+        """Return the newest task whose result the provider calls by this id."""
+
+        def work(db: Connection) -> Task | None:
+            tasks = self._readable(db.rows("made"))
+            return next((t for t in tasks if any(o.remote_id == remote_id for o in t.outputs)), None)
+
+        return await self._store.read(work)
 
     async def spending(self, since: float, *, simulated: bool) -> list[Spending]:
         """Return what was held or settled by local day, model and provider, newest day first."""
@@ -262,47 +249,40 @@ class Journal:
 
         def work(db: Connection) -> dict[tuple[str, str, float], list[float]]:
             times: dict[tuple[str, str, float], list[float]] = {}
-            for account, model, length, seconds in db.rows("times_taken"):
-                times.setdefault((account, model, float(length)), []).append(seconds)
+            rows = db.rows("times_taken")
+            seconds = {task_id: took for task_id, took, _ in rows}
+            for task in self._readable((task_id, document) for task_id, _, document in rows):
+                key = (task.account, task.plan.model, task.plan.video_seconds)
+                times.setdefault(key, []).append(seconds[task.id])
             return times
 
         return await self._store.read(work)
 
 
-@cache
-def _adapter() -> TypeAdapter[Task]:
-    # Built on first use: start-up is measured, and a server may live without touching a task.
-    return TypeAdapter(Task)
-
-
-def _load(document: str) -> Task:
-    return _adapter().validate_json(document)
-
-
-def _columns(task: Task) -> dict[str, object]:
-    return {
-        "id": task.id,
-        "status": task.status.value,
-        "account": task.account,
-        "model": task.plan.model,
-        "created": task.created,
-        "updated": task.updated,
-        "fingerprint": task.fingerprint,
-        "words": f"{task.label}\n{task.plan.words}".casefold(),
-        "slots": task.plan.slots,
-        "took": None,
-        "document": _adapter().dump_json(task).decode(),
-    }
-
-
 def _get(db: Connection, task_id: str) -> Task | None:
     row = db.row("get_task", id=task_id)
-    return None if row is None else _load(row[0])
+    return None if row is None else load(task_id, row[0])
 
 
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
-    row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
-    return None if row is None else _load(row[0])
+    """Return the newest task for the same request that was not refused.
+
+    What was given up because its answer was lost may have been bought: a call that is merely repeated does not buy it
+    once more. The same holds for what cannot be read.
+    """
+    for task_id, status, document in db.rows(
+        "same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS
+    ):
+        try:
+            known = load(task_id, document)
+        except TaskUnreadable as error:
+            raise TaskUnreadable(
+                f"This was asked for before. {error.message} Whether that was bought is not known.",
+                advice="again=true buys another.",
+            ) from None
+        if status != Status.FAILED or (known.failure and known.failure.code == AnswerLost.code):
+            return known
+    return None
 
 
 def _moved_on(task: Task, standing: Task) -> bool:
@@ -312,11 +292,14 @@ def _moved_on(task: Task, standing: Task) -> bool:
 def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.0) -> Task | None:
     changed = step(task, event, now)
     if changed is task:
+        if task.status.ended and isinstance(event, Seen) and (odd := contradiction(task, event.observation)):
+            _note(db, task, now, "Seen", odd)
         return None
-    columns = {**_columns(changed), "took": _took(task, changed, gap)}
-    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "document")})
+    row = {**columns(changed), "took": _took(task, changed, gap)}
+    db.run("update_task", **{k: row[k] for k in ("id", "status", "updated", "took", "document")})
     _settle(db, changed)
-    detail = changed.trouble or (changed.failure.message if changed.failure else "")
+    news = " ".join(changed.notes[len(task.notes) :])
+    detail = changed.trouble or (changed.failure.message if changed.failure else "") or news
     if changed.status is not task.status or detail:
         _note(db, changed, now, type(event).__name__, detail)
     return changed

@@ -11,25 +11,25 @@ UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, to
 SELECT document FROM tasks WHERE id = :id;
 
 -- name: same_request
--- The newest task for the same request that is neither refused nor taken back. While it is open whether it was
--- accepted at all, its age says nothing, all the less by a clock that was moved. What was given up because its answer
--- was lost may have been bought: a call that is merely repeated does not buy it once more.
-SELECT document FROM tasks
+-- The tasks for the same request that were not taken back, newest first. While it is open whether one was accepted at
+-- all, its age says nothing, all the less by a clock that was moved.
+SELECT id, status, document FROM tasks
 WHERE fingerprint = :fingerprint AND status <> 'cancelled'
-  AND (status <> 'failed' OR json_extract(document, '$.failure.code') = 'answer_lost')
   AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
-ORDER BY created DESC LIMIT 1;
+ORDER BY created DESC;
 
 -- name: active
-SELECT document FROM tasks
+SELECT id, document FROM tasks
 WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled')
 ORDER BY created, id;
 
 -- name: occupied_slots
 -- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
--- than the task that asks, or a stream of new wishes would keep it waiting for ever.
+-- than the task that asks, or a stream of new wishes would keep it waiting for ever. What cannot be read takes none: it
+-- would never give it back.
 SELECT coalesce(sum(coalesce(json_extract(document, '$.plan.slots'), 1)), 0) FROM tasks
-WHERE account = :account AND model = :model
+WHERE account = :account AND model = :model AND json_valid(document)
+  AND id NOT IN (SELECT value FROM json_each(:unreadable))
   AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
        OR (status = 'queued' AND (created, id) < (:created, :id)));
 
@@ -40,7 +40,7 @@ UPDATE tasks SET sender = :sender, owner = :owner WHERE id = :id;
 SELECT sender, owner FROM tasks WHERE id = :id;
 
 -- name: page
-SELECT document FROM tasks
+SELECT id, created, document FROM tasks
 WHERE (created, id) < (:before, :before_id)
   AND created >= :since
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
@@ -57,19 +57,12 @@ WHERE created >= :since
 SELECT id, updated FROM tasks WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: watched
-SELECT id, status, created, updated, model,
-       json_extract(document, '$.plan.video_seconds'), json_extract(document, '$.plan.slots'),
-       json_extract(document, '$.plan.typical_seconds'), json_extract(document, '$.remote.id'),
-       json_extract(document, '$.remote.product'), json_extract(document, '$.remote.host'),
-       json_extract(document, '$.accepted_at'), json_extract(document, '$.not_before'),
-       json_extract(document, '$.trouble')
-FROM tasks
+SELECT id, document FROM tasks
 WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: times_taken
 -- How long the provider took for the latest that it could make, newest first.
-SELECT account, model, coalesce(json_extract(document, '$.plan.video_seconds'), 0), took
-FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
+SELECT id, took, document FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
 
 -- name: insert_hold
 INSERT INTO ledger (task_id, day, simulated, state, held, charged)
@@ -94,10 +87,9 @@ SELECT at, event, status, detail FROM history WHERE task_id = :task_id ORDER BY 
 
 -- name: made
 -- Elements and voices are few, and this is asked only when one of them is named.
-SELECT document FROM tasks
+SELECT id, document FROM tasks
 WHERE status = 'succeeded' AND model IN ('kling-element', 'kling-voice')
-  AND EXISTS (SELECT 1 FROM json_each(document, '$.outputs') WHERE json_extract(value, '$.remote_id') = :remote_id)
-ORDER BY created DESC LIMIT 1;
+ORDER BY created DESC;
 
 -- name: spending
 SELECT ledger.day, tasks.model, tasks.account, count(*),

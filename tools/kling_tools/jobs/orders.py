@@ -17,7 +17,7 @@ from kling_tools.files.inputs import Inputs
 from kling_tools.files.pictures import read_header, sniff
 from kling_tools.files.preview import last_frame
 from kling_tools.jobs.journal import Journal
-from kling_tools.model.errors import BadMedia, UnknownTask, quoted
+from kling_tools.model.errors import BadMedia
 from kling_tools.model.inputs import SoundLimits, megabytes
 from kling_tools.model.media import FileRef, ImageLimits, Medium, TaskRef, UrlRef, parse_media
 from kling_tools.model.plan import Input, Order, Plan
@@ -153,11 +153,11 @@ class Orders:
         """Return a finished task's n-th result that is on disk.
 
         Raises:
-            UnknownTask, BadMedia: there is no such result yet.
+            UnknownTask, TaskUnreadable, BadMedia: there is no such result yet.
         """
         task = (await self.journal.get([ref.task_id])).get(ref.task_id)
         if task is None:
-            raise UnknownTask(f"There is no task {quoted(ref.task_id, 30)}.")
+            raise self.journal.missing(ref.task_id)
         kept = [o for o in task.outputs if o.path]
         if len(kept) < ref.output:
             raise BadMedia(

@@ -20,7 +20,6 @@ from kling_tools.model.errors import BadMedia, quoted
 from kling_tools.model.media import FileRef, MediaKind, Source, TaskRef, UrlRef, parse_media
 from kling_tools.model.requests import SpendingRequest
 from kling_tools.model.requests.base import ELEMENT
-from kling_tools.model.tasks import Task
 
 #: The largest video that Kling itself would take (kling-official 11).
 MOST_BROUGHT = 200_000_000
@@ -109,14 +108,10 @@ class Sources:
 
     async def _element(self, text: str) -> Source | None:
         """Return whether an element that was made from here came from a video: fewer of those fit."""
-        task = await self._maker(text.removeprefix(ELEMENT).strip())
+        task = await self.journal.made(text.removeprefix(ELEMENT).strip())
         if task is None:
             return None
         return Source(kind="video" if any(i.kind == "video" for i in task.plan.inputs) else "image")
-
-    async def _maker(self, element: str) -> Task | None:
-        tasks = await self.journal.made(element)
-        return tasks[0] if tasks else None
 
     @staticmethod
     def _fits(name: str, source: Source, kind: MediaKind | None) -> None:

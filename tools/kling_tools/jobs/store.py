@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,13 @@ T = TypeVar("T")
 
 #: SQLite's wait for a lock is unfair; several processes at work have been seen to need seconds.
 BUSY_SECONDS = 30.0
+
+_SPACE = "Free some space or set KLING_DATA_DIR to a directory that can be written."
+_RIGHTS = "Make {path} and its directory writable, or set KLING_DATA_DIR to a directory that can be written."
+_DAMAGED = (
+    "Stop every kling-mcp, keep a copy of {path} and of the files beside it, and bring back a backup or let sqlite3 "
+    ".recover it. With a new journal kling-mcp would know of no earlier task and of none of today's spending."
+)
 
 
 class SqliteConnection:
@@ -47,10 +54,14 @@ class SqliteConnection:
 
 
 class SqliteStore:
-    """An open journal file. `do` runs a function in one durable transaction."""
+    """An open journal file. `do` runs a function in one durable transaction.
 
-    def __init__(self, path: Path) -> None:
+    `busy` is how long it waits while another program holds the file, seconds.
+    """
+
+    def __init__(self, path: Path, busy: float = BUSY_SECONDS) -> None:
         self.path = path
+        self._busy = busy
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: SqliteConnection | None = None
 
@@ -69,6 +80,10 @@ class SqliteStore:
     async def mark(self) -> str:
         """Return something that is another once anybody else has written to the file."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._mark)
+
+    async def examine(self) -> None:
+        """Check every page of the file."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._examine)
 
     @property
     def place(self) -> str:
@@ -99,12 +114,20 @@ class SqliteStore:
             # It counts what other connections committed; what this one did is known here.
             return str(raw.execute("PRAGMA data_version").fetchone()[0])
 
+    def _examine(self) -> None:
+        with _translated(self.path):
+            (found,) = self._open().raw.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            meaning, advice = _MEANINGS[sqlite3.SQLITE_CORRUPT]
+            words = f"The journal at {self.path} cannot be relied on: {meaning}."
+            raise StorageUnavailable(words, advice=advice.format(path=self.path))
+
     def _open(self) -> SqliteConnection:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            raw = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            raw = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
             try:
-                _write_ahead(raw)
+                _write_ahead(raw, self._busy)
                 raw.execute("PRAGMA synchronous = FULL")
                 raw.execute("PRAGMA foreign_keys = ON")
                 migrate(raw)
@@ -120,9 +143,9 @@ class SqliteStore:
             self._connection = None
 
 
-def _write_ahead(raw: sqlite3.Connection) -> None:
+def _write_ahead(raw: sqlite3.Connection, busy: float) -> None:
     """Turn a new file to WAL; SQLite waits for no lock here, so two processes that open it at once would clash."""
-    until = time.monotonic() + BUSY_SECONDS
+    until = time.monotonic() + busy
     while True:
         try:
             raw.execute("PRAGMA journal_mode = WAL")
@@ -161,6 +184,20 @@ def migrate(raw: sqlite3.Connection) -> None:
         raise
 
 
+#: What SQLite's result codes mean to a person, and what to do with which file; any other is a matter of the disk.
+_MEANINGS: Mapping[int, tuple[str, str]] = {
+    sqlite3.SQLITE_BUSY: (
+        "another program holds it",
+        "Close what else has {path} open, for example a database browser or a backup, then try again.",
+    ),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _DAMAGED),
+    sqlite3.SQLITE_NOTADB: ("it is no journal, or damaged", _DAMAGED),
+    sqlite3.SQLITE_READONLY: ("it may only be read", _RIGHTS),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", _RIGHTS),
+    sqlite3.SQLITE_PERM: ("it may not be opened", _RIGHTS),
+}
+
+
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     """Turn what the disk says into one of our errors."""
@@ -169,10 +206,14 @@ def _translated(path: Path) -> Iterator[None]:
     except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
             raise
-        reason = getattr(error, "strerror", None) or error
+        # The lowest byte is the kind; what stands above it says more than a person can use.
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        meaning: object
+        meaning, advice = _MEANINGS.get(code, (getattr(error, "strerror", None) or error, _SPACE))
+        if path.is_dir():
+            meaning, advice = "it is a directory", "Move {path} away, or set KLING_DATA_DIR to another directory."
         raise StorageUnavailable(
-            f"The journal at {path} cannot be used: {reason}.",
-            advice="Free some space or set KLING_DATA_DIR to a directory that can be written.",
+            f"The journal at {path} cannot be used: {meaning}.", advice=advice.format(path=path)
         ) from error
 
 

@@ -96,6 +96,10 @@ class PostgresStore:
         """Return something that is another once anybody has written: which transactions are over, told by no table."""
         return await _in(self._readers, lambda: self._transact(_snapshot, writing=False))
 
+    async def examine(self) -> None:
+        """See that it answers: its pages are the server's to check."""
+        await self.mark()
+
     async def close(self) -> None:
         """Finish what is under way and hang up."""
         for threads in (self._writer, self._readers):

@@ -11,7 +11,7 @@ import logging
 from dataclasses import replace
 
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.journal import Claim
+from kling_tools.jobs.questions import Claim
 from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
     AnswerLost,
@@ -21,6 +21,7 @@ from kling_tools.model.errors import (
     ProviderRefused,
     Refused,
     StorageUnavailable,
+    TaskUnreadable,
     Unreachable,
     Unsure,
 )
@@ -171,6 +172,9 @@ async def _written(account: Account, claimed: Task, event: Event) -> Task:
     while True:
         try:
             return await account.journal.apply(claimed.id, event, standing=claimed)
+        except TaskUnreadable as error:
+            # It was sent: to raise this would tell the person that nothing was.
+            return replace(claimed, trouble=error.message)
         except StorageUnavailable as error:
             log.error("task %s: its outcome cannot be written down yet: %s", claimed.id, error)
             await account.journal.clock.sleep(WRITE_AGAIN_SECONDS)

@@ -211,7 +211,7 @@ def _told(task: Watched, sight: Sight, now: float) -> Event | None:
     if task.remote is None:
         return None
     if found := sight.seen.get(task.remote.id):
-        runs_on = found.status == task.status or (found.status == "submitted" and task.status is Status.PROCESSING)
+        runs_on = found.status == task.status and found.external_id in {"", task.id}
         return None if runs_on and not task.trouble else Seen(replace(found, remote=task.remote))
     unseen = task.remote.id in sight.absent and now - (task.accepted_at or 0) > UNSEEN_SECONDS
     # Absence is no end: what was accepted may run on. But nobody should wait for it unawares.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from sys import intern
-from typing import Any
 
 from kling_tools.model.status import LOOKED_AT, Status
 from kling_tools.model.tasks import Remote, Task
@@ -50,26 +49,6 @@ class Watched:
             task.accepted_at,
             task.not_before,
             task.trouble,
-        )
-
-    @classmethod
-    def from_row(cls, row: tuple[Any, ...]) -> Watched:
-        """Return it from the journal's query `watched`."""
-        task_id, status, created, updated, model, length, slots, typical, remote, product, host, *rest = row
-        accepted_at, not_before, trouble = rest
-        return cls(
-            task_id,
-            Status(status),
-            created,
-            updated,
-            intern(model),
-            float(length or 0),
-            int(slots or 1),
-            float(typical or 0),
-            None if remote is None else _shared(remote, product, host),
-            accepted_at,
-            float(not_before or 0),
-            trouble or "",
         )
 
     @property

@@ -9,6 +9,7 @@
     |   |- NeedsConfirmation     the person has to agree to the price first
     |   |- BadSettings           a credential or setting that is missing or wrong
     |   |- UnknownTask           no such task in the journal
+    |   |- TaskUnreadable        its record in the journal is damaged, or of another version
     |   |- StorageUnavailable    the disk is full or not ours to write
     |   |- EncoderMissing        ffmpeg is needed and not here
     |   |- MediaFailed           a file that cannot be decoded
@@ -135,6 +136,16 @@ class UnknownTask(Refused):
 
     code = "unknown_task"
     advice = "list_tasks shows the tasks there are."
+
+
+class TaskUnreadable(Refused):
+    """The journal's record of a task cannot be read."""
+
+    code = "task_unreadable"
+    advice = (
+        "Its money stays held, and the other tasks go on. The version of kling-mcp that wrote it, or a backup of the "
+        "journal, may have it whole; kling-mcp tasks reconcile shows what Kling has."
+    )
 
 
 class StorageUnavailable(Refused):

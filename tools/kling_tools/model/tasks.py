@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from kling_tools.model.errors import KlingError, Spent, TaskFailed
+from kling_tools.model.errors import KlingError, Spent, TaskFailed, quoted
 from kling_tools.model.plan import AT_ONCE, Plan, Prepared
 from kling_tools.model.status import LEGAL, LOOKED_AT, Status
 
@@ -296,7 +296,32 @@ def _in_dollars(charge: Charge | None, unit_usd: Decimal | None) -> Charge | Non
     return replace(charge, usd=(charge.usd or Decimal(0)) + charge.units * unit_usd)
 
 
+#: What was told of a task that stands here, and what would take that back.
+_TAKEN_BACK: dict[Status, tuple[str, frozenset[str]]] = {
+    Status.PROCESSING: ("processing", frozenset({"submitted"})),
+    Status.FETCHING: ("succeeded", frozenset({"submitted", "processing"})),
+    Status.SUCCEEDED: ("succeeded", frozenset({"submitted", "processing", "failed"})),
+    Status.FAILED: ("failed", frozenset({"submitted", "processing", "succeeded"})),
+}
+
+
+def contradiction(task: Task, seen: Observation) -> str:
+    """Return why a look is not believed: it shows another task, or takes back what was told; empty where it is.
+
+    That what succeeded has failed after all is believed while its files are not here: nothing else explains why.
+    """
+    if seen.external_id not in {"", task.id}:
+        return f"Kling shows another task ({quoted(seen.external_id, 40)}) under this one's id; that is not believed."
+    said, back = _TAKEN_BACK.get(task.status, ("", frozenset()))
+    if task.remote is None or seen.status not in back:  # without an id it ended before Kling said a word about it
+        return ""
+    return f"Kling said {said} and then {seen.status}; the step back is not believed."
+
+
 def _seen(task: Task, seen: Observation, now: float) -> Task:
+    if odd := contradiction(task, seen):
+        told = task.status.ended or odd in task.notes
+        return task if told else replace(task, notes=(*task.notes, odd), updated=now)
     # While it runs only the last call's own figure counts: the earlier ones alone would look like the whole charge.
     tells = seen.charge is not None and seen.charge != Charge()
     known: dict[str, Any] = {
@@ -334,6 +359,6 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
                 for o in seen.outputs
             )
             if task.status is Status.FETCHING:  # renewed addresses of a result that is still to be fetched
-                renewed = [o.url for o in outputs] != [o.url for o in task.outputs]
+                renewed = bool(outputs) and [o.url for o in outputs] != [o.url for o in task.outputs]
                 return replace(task, outputs=outputs, updated=now) if renewed else task
             return _to(task, Status.FETCHING, now, outputs=outputs, **known)

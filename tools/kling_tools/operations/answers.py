@@ -83,11 +83,15 @@ class TaskFacts(Facts):
 
 
 class TasksFacts(Facts):
-    """Several tasks; `next_cursor` where there are more, `total` how many match."""
+    """Several tasks; `next_cursor` where there are more, `total` how many match.
+
+    `unreadable` are the ids of damaged records, on the same page.
+    """
 
     tasks: list[TaskFacts]
     total: int
     next_cursor: str | None = None
+    unreadable: list[str] | None = None
 
 
 class QuoteFacts(Facts):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from kling_tools.jobs.journal import Search, running_statuses
+from kling_tools.jobs.journal import running_statuses
+from kling_tools.jobs.questions import Search
 from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.media import TASK_ID
 from kling_tools.model.requests import ListTasks
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task
 
 _INNER: dict[str, tuple[str, ...]] = {
     "running": running_statuses(),
@@ -35,9 +35,10 @@ def search(request: ListTasks) -> Search:
     )
 
 
-def cursor_after(task: Task) -> str:
-    """Return where the page after this task begins."""
-    return f"{task.created!r}_{task.id}"
+def cursor_at(position: tuple[float, str]) -> str:
+    """Return a place in the journal as an agent passes it on."""
+    created, task_id = position
+    return f"{created!r}_{task_id}"
 
 
 def _day_start(day: str | None) -> float:

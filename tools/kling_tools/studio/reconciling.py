@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.questions import Search
 from kling_tools.jobs.reconcile import Books, Difference, compare, should_show
 from kling_tools.model.errors import KlingError
 from kling_tools.model.library import Deduction
@@ -60,6 +60,9 @@ async def reconcile(account: Account, days: int, *, adopt: bool = False) -> Reco
     tasks = await _ours(account, since, seen)
     asked, absent, more = await _asked(account, tasks, seen, since)
     seen, trouble = [*seen, *asked], [*trouble, *more]
+    unreadable = [one for one in seen if one.external_id in account.journal.unreadable]
+    trouble += (f"{account.journal.unreadable[one.external_id].message} Kling: {one.status}." for one in unreadable)
+    seen = [one for one in seen if one not in unreadable]
     deductions, more = await _billed(account, since, now)
     trouble += more
     entries = {task.id: entry for task in tasks if (entry := await account.journal.entry(task.id)) is not None}
@@ -105,11 +108,11 @@ async def _ours(account: Account, since: float, seen: Sequence[Observation]) -> 
     before: tuple[float, str] | None = None
     while True:
         wanted = Search(since=since - _EDGE, limit=_PAGE, before=before)
-        tasks, _ = await account.journal.search(wanted)
-        found |= {task.id: task for task in tasks}
-        if len(tasks) < _PAGE:
+        page = await account.journal.search(wanted)
+        found |= {task.id: task for task in page.tasks}
+        if page.end is None:
             break
-        before = tasks[-1].created, tasks[-1].id
+        before = page.end
     found |= await account.journal.get([one.external_id for one in seen if one.external_id not in found])
     return [task for task in found.values() if task.account == account.name]
 

@@ -18,7 +18,8 @@ from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
-from kling_tools.jobs.journal import Journal, Spending
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.questions import Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
@@ -28,7 +29,7 @@ from kling_tools.model.tasks import Task, Withdrawn
 from kling_tools.settings import Settings
 from kling_tools.studio.deciding import Decisions, Quote
 from kling_tools.studio.looking import Look, look
-from kling_tools.studio.paging import cursor_after, search
+from kling_tools.studio.paging import cursor_at, search
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -45,11 +46,12 @@ _UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 @dataclass(frozen=True)
 class TaskPage:
-    """One page of the journal, newest first."""
+    """One page of the journal, newest first; `unreadable` are the ids of what stands there and cannot be read."""
 
     tasks: list[Task]
     total: int
     next_cursor: str | None
+    unreadable: tuple[str, ...] = ()
 
 
 class Studio:
@@ -154,10 +156,12 @@ class Studio:
         """Return tasks by id.
 
         Raises:
-            UnknownTask: one of them is not in the journal.
+            UnknownTask: one of them is not in the journal. TaskUnreadable: one of them is there, and damaged.
         """
         found = await self._journal.get(ids)
         if missing := [i for i in ids if i not in found]:
+            for task_id in self._journal.unreadable.keys() & set(missing):
+                raise self._journal.missing(task_id)
             raise UnknownTask(f"There is no task {', '.join(quoted(i, 40) for i in missing[:5])}.")
         return [self._shown(found[i]) for i in ids]
 
@@ -195,9 +199,9 @@ class Studio:
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""
-        tasks, total = await self._journal.search(search(request))
-        more = len(tasks) == request.limit
-        return TaskPage([self._shown(t) for t in tasks], total, cursor_after(tasks[-1]) if more else None)
+        page = await self._journal.search(search(request))
+        cursor = cursor_at(page.end) if page.end else None
+        return TaskPage([self._shown(t) for t in page.tasks], page.total, cursor, page.unreadable)
 
     def eta(self, task: Task) -> int | None:
         """Return about how many seconds are left, None where the task has ended."""

@@ -39,4 +39,4 @@ UPDATE tasks SET document = json_set(
         'typical_seconds', json_extract(document, '$.plan.typical_seconds'),
         'video_seconds', json_extract(document, '$.plan.seconds'),
         'notes', json(json_extract(document, '$.plan.notes'))))
-WHERE json_extract(document, '$.plan.spec') IS NULL;
+WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.plan.spec') IS NULL ELSE 0 END;

@@ -1,0 +1,72 @@
+"""What is asked of the journal, and what it answers: values that faces and rooms above pass on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from kling_tools.model.tasks import Task
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """The task that stands for a request; `repeated` when it was there already."""
+
+    task: Task
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who last claimed a task: the mark of the credentials, and the name of the process. Empty is not known."""
+
+    sender: str = ""
+    owner: str = ""
+
+
+NOBODY = Claim()
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of a task's history."""
+
+    at: float
+    event: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What one model took at one account on one local day, in US dollars; what is held counts."""
+
+    day: str
+    model: str
+    account: str
+    tasks: int
+    usd: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """Which tasks of the journal; `before` is a position from an earlier page."""
+
+    statuses: tuple[str, ...] = ()
+    words: str = ""
+    since: float = 0.0
+    limit: int = 20
+    before: tuple[float, str] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the journal, newest first: `total` match in all, and `end` is where the next page begins, if any.
+
+    `unreadable` are the ids of what stands here and cannot be read.
+    """
+
+    tasks: list[Task]
+    total: int
+    unreadable: tuple[str, ...] = ()
+    end: tuple[float, str] | None = None
