@@ -18,7 +18,8 @@ from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
-from kling_tools.jobs.watched import Watched
+from kling_tools.jobs.turns import Place, may_go
+from kling_tools.jobs.watched import Watched, one_label
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
@@ -121,11 +122,8 @@ class Journal:
             task = _get(db, task_id)
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
-            place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
             db.alone(f"slots {task.account} {task.plan.model}")
-            taken = db.row("occupied_slots", **place)
-            # One that takes more places than there are may run alone: the provider will say whether it can.
-            if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
+            if task.id not in _next_up(db, task.account, task.plan.model, slots):
                 return None
             db.run("note_sender", id=task.id, sender=sender)
             return _write(db, task, Claimed(), now)
@@ -134,6 +132,10 @@ class Journal:
         if task is not None:
             self.on_change(task)
         return task
+
+    async def next_up(self, account: str, model: str, slots: int) -> list[str]:
+        """Return the queued tasks that a claim would let through now, in their order; some may have to wait still."""
+        return await self._store.read(lambda db: _next_up(db, account, model, slots))
 
     async def apply(self, task_id: str, event: Event, *, standing: Task | None = None) -> Task:
         """Change a task by one event and its money with it; returns it as it now is.
@@ -196,16 +198,30 @@ class Journal:
         """Return an account's tasks that have not ended, oldest first."""
         return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
 
-    async def news(self, account: str, mark: str) -> tuple[str, dict[str, float] | None]:
-        """Return the journal's mark, and when each of an account's unfinished tasks was last written.
+    async def news(self, position: str) -> tuple[str, dict[str, str]]:
+        """Return how far the journal is written now, and the accounts of the tasks written since `position`, by id.
 
-        The latter None where no other process has written since `mark`, which costs next to nothing.
+        Without a position all that have not ended. Some may be told twice, and own changes are told too; where nobody
+        has written, it costs next to nothing.
         """
-        now = await self._store.mark()
-        if now == mark:
-            return now, None
-        # Read after the mark: what is written in between is read now, and once more.
-        return now, await self._store.read(lambda db: dict(db.rows("marks", account=account)))
+
+        def work(db: Connection) -> tuple[str, dict[str, str]]:
+            row = db.row("position")
+            rows = db.rows("written_since", position=position) if position else db.rows("unfinished")
+            return (row[0] if row else ""), dict(rows)
+
+        return await self._store.read(work)
+
+    async def wish(self, ids: Sequence[str], *, hinted: bool = False) -> float:
+        """Tell who watches these tasks that one has moved (`hinted`), or that somebody waits; return the mark of it."""
+        now = self.clock.now()
+
+        def work(db: Connection) -> None:
+            for task_id in sorted(ids):
+                db.run("wish", id=task_id, hinted=now if hinted else None, awaited=None if hinted else now)
+
+        await self._store.do(work)
+        return now
 
     async def watched(self, ids: Sequence[str]) -> list[Watched]:
         """Return those of the tasks that have not ended, as far as watching has to know them."""
@@ -283,9 +299,11 @@ def _columns(task: Task) -> dict[str, object]:
         "created": task.created,
         "updated": task.updated,
         "fingerprint": task.fingerprint,
+        "label": one_label(task.label),
         "words": f"{task.label}\n{task.plan.words}".casefold(),
         "slots": task.plan.slots,
         "took": None,
+        "sent": task.sent_at,
         "document": _adapter().dump_json(task).decode(),
     }
 
@@ -293,6 +311,15 @@ def _columns(task: Task) -> dict[str, object]:
 def _get(db: Connection, task_id: str) -> Task | None:
     row = db.row("get_task", id=task_id)
     return None if row is None else _load(row[0])
+
+
+def _next_up(db: Connection, account: str, model: str, places: int) -> list[str]:
+    row = db.row("under_way", account=account, model=model)
+    taken = int(row[0]) if row else 0
+    if taken >= places:  # found without a look at the line
+        return []
+    rows = db.rows("contenders", account=account, model=model, places=places)
+    return may_go((Place(*row) for row in rows), places, taken)
 
 
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
@@ -309,7 +336,7 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
     if changed is task:
         return None
     columns = {**_columns(changed), "took": _took(task, changed, gap)}
-    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "document")})
+    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "sent", "document")})
     _settle(db, changed)
     detail = changed.trouble or (changed.failure.message if changed.failure else "")
     if changed.status is not task.status or detail:
