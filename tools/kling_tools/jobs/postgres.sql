@@ -28,6 +28,30 @@ WHERE fingerprint = :fingerprint AND status <> 'cancelled'
   AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
 ORDER BY created DESC LIMIT 1;
 
+-- name: contenders
+WITH RECURSIVE labels (label) AS (
+    (SELECT label FROM tasks
+     WHERE account = :account AND model = :model
+       AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+     ORDER BY label LIMIT 1)
+    UNION ALL
+    SELECT later.label
+    FROM labels CROSS JOIN LATERAL (
+        SELECT tasks.label FROM tasks
+        WHERE account = :account AND model = :model AND tasks.label > labels.label
+          AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+        ORDER BY tasks.label LIMIT 1) AS later)
+SELECT one.id, labels.label, one.created, one.slots, one.status <> 'queued', coalesce(turn.served, 0)
+FROM labels
+CROSS JOIN LATERAL (
+    SELECT id, created, slots, status FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label
+      AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+    ORDER BY created, id LIMIT :places + 1) AS one
+CROSS JOIN LATERAL (
+    SELECT max(sent) AS served FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label AND sent IS NOT NULL) AS turn;
+
 -- name: position
 SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT);
 
