@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 from tests.jobs.house import NO_FILES, RICH, House, a_house, a_task, open_store
+from tests.jobs.stories import a_journal, after
 from tests.jobs.test_watch import a_running_house, looks, straggling
 from tests.promises import keeps
 
 from kling_sandbox import Fault
 from kling_tools.clock import SystemClock
 from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.news import News
 from kling_tools.jobs.pace import LONGEST_AWAITED, LONGEST_LOOK
+from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Claimed, Withdrawn
+from kling_tools.model.tasks import Withdrawn
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
@@ -108,18 +111,36 @@ async def test_who_waits_elsewhere_draws_the_looks_closer_and_writes_seldom(tmp_
         assert other.store.writes <= 3
 
 
-async def test_a_change_of_ours_that_another_has_overtaken_does_not_stay_in_mind(tmp_path: Path) -> None:
-    async with a_house(tmp_path, NO_FILES) as house, elsewhere(house) as other:
-        task = await house.journal.enqueue(a_task(now=house.clock.time), RICH, again=False)
-        await house.beat()
-        claimed = await other.journal.apply(task.task.id, Claimed())
-        await house.beat()
-        house.journal.on_change(task.task)  # told late: what was heard in between is newer
-        await other.journal.apply(task.task.id, Withdrawn())
-        await house.beat()
-        await house.beat()
-        assert claimed.status is Status.SUBMITTING
-        house.store.writes = 0
-        await house.engine.pump(house.account)
-        await house.rest()
-        assert house.store.writes == 0
+async def test_what_is_told_here_is_read_once_more_since_another_may_have_overtaken_it(tmp_path: Path) -> None:
+    heard: list[tuple[str, Status | None]] = []
+    async with a_journal(tmp_path) as journal:
+        news = News(journal, {"sandbox"}, lambda _, task_id, task: heard.append((task_id, task and task.status)))
+        task = await after(journal, a_task())
+        await after(journal, a_task(account="elsewhere"))
+        await news.hear()
+        news.told("sandbox", task.id)
+        for _ in range(3):
+            await news.hear()
+        assert heard == [(task.id, Status.QUEUED)] * 2
+        await journal.apply(task.id, Withdrawn())
+        await news.hear()
+        assert heard[2:] == [(task.id, None)]
+
+
+async def test_a_read_that_breaks_loses_nothing(tmp_path: Path) -> None:
+    heard: list[str] = []
+    async with a_house(tmp_path) as house:
+        news = News(house.journal, {"sandbox"}, lambda _, task_id, task: heard.append(task_id))
+        task = await house.buy()
+        read = house.store.read
+        house.store.read = refusing  # type: ignore[assignment]
+        with pytest.raises(StorageUnavailable):
+            await news.hear()
+        house.store.read = read
+        await news.hear()
+        assert heard == [task.id]
+
+
+async def refusing(_: object) -> None:
+    """Be a disk that cannot be read."""
+    raise StorageUnavailable("The disk is gone.")
