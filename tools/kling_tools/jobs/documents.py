@@ -9,6 +9,7 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
+from kling_tools.jobs.watched import one_label
 from kling_tools.model.errors import TaskUnreadable, one_line, quoted
 from kling_tools.model.tasks import Task
 
@@ -44,8 +45,10 @@ def columns(task: Task) -> dict[str, object]:
         "created": task.created,
         "updated": task.updated,
         "fingerprint": task.fingerprint,
+        "label": one_label(task.label),
         "words": f"{task.label}\n{task.plan.words}".casefold(),
         "slots": task.plan.slots,
         "took": None,
+        "sent": task.sent_at,
         "document": _adapter().dump_json(task).decode(),
     }

@@ -17,6 +17,7 @@ from kling_tools.jobs.documents import columns, load
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
+from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
@@ -84,11 +85,8 @@ class Journal:
             task = _get(db, task_id)
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
-            place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
             db.alone(f"slots {task.account} {task.plan.model}")
-            taken = db.row("occupied_slots", **place, unreadable=json.dumps(list(self.unreadable)))
-            # One that takes more places than there are may run alone: the provider will say whether it can.
-            if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
+            if task.id not in self._next_up(db, task.account, task.plan.model, slots):
                 return None
             db.run("note_claim", id=task.id, sender=by.sender, owner=by.owner)
             return _write(db, task, Claimed(), now)
@@ -97,6 +95,18 @@ class Journal:
         if task is not None:
             self.on_change(task)
         return task
+
+    async def next_up(self, account: str, model: str, slots: int) -> list[str]:
+        """Return the queued tasks that a claim would let through now, in their order; some may have to wait still."""
+        return await self._store.read(lambda db: self._next_up(db, account, model, slots))
+
+    def _next_up(self, db: Connection, account: str, model: str, places: int) -> list[str]:
+        line = {"account": account, "model": model, "unreadable": json.dumps(list(self.unreadable))}
+        row = db.row("under_way", **line)
+        taken = int(row[0]) if row else 0
+        if taken >= places:  # found without a look at the line
+            return []
+        return may_go((Place(*row) for row in db.rows("contenders", places=places, **line)), places, taken)
 
     async def apply(self, task_id: str, event: Event, *, standing: Task | None = None) -> Task:
         """Change a task by one event and its money with it; returns it as it now is.
@@ -178,23 +188,41 @@ class Journal:
         """Return an account's tasks that have not ended, oldest first."""
         return await self._store.read(lambda db: [*self._readable(db.rows("active", account=account))])
 
-    async def news(self, account: str, mark: str) -> tuple[str, dict[str, float] | None]:
-        """Return the journal's mark, and when each of an account's unfinished tasks was last written.
+    async def news(self, position: str) -> tuple[str, dict[str, str]]:
+        """Return how far the journal is written now, and the accounts of the tasks written since `position`, by id.
 
-        The latter None where no other process has written since `mark`, which costs next to nothing.
+        Without a position all that have not ended. Some may be told twice, and own changes are told too; where nobody
+        has written, it costs next to nothing.
         """
-        now = await self._store.mark()
-        if now == mark:
-            return now, None
-        # Read after the mark: what is written in between is read now, and once more.
-        return now, await self._store.read(lambda db: dict(db.rows("marks", account=account)))
+
+        def work(db: Connection) -> tuple[str, dict[str, str]]:
+            row = db.row("position")
+            rows = db.rows("written_since", position=position) if position else db.rows("unfinished")
+            return (row[0] if row else ""), dict(rows)
+
+        return await self._store.read(work)
+
+    async def wish(self, ids: Sequence[str], *, hinted: bool = False) -> float:
+        """Tell who watches these tasks that one has moved (`hinted`), or that somebody waits; return the mark of it."""
+        now = self.clock.now()
+
+        def work(db: Connection) -> None:
+            for task_id in sorted(ids):
+                db.run("wish", id=task_id, hinted=now if hinted else None, awaited=None if hinted else now)
+
+        await self._store.do(work)
+        return now
 
     async def watched(self, ids: Sequence[str]) -> list[Watched]:
         """Return those of the tasks that have not ended, as far as watching has to know them."""
         asked = json.dumps(list(ids))
-        return await self._store.read(
-            lambda db: [Watched.of(task) for task in self._readable(db.rows("watched", ids=asked))]
-        )
+
+        def work(db: Connection) -> list[Watched]:
+            rows = db.rows("watched", ids=asked)
+            wishes = {task_id: marks for task_id, _, *marks in rows}
+            return [Watched.of(task, *wishes[task.id]) for task in self._readable(row[:2] for row in rows)]
+
+        return await self._store.read(work)
 
     async def search(self, search: Search) -> Page:
         """Return one page, newest first."""
@@ -296,7 +324,7 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
             _note(db, task, now, "Seen", odd)
         return None
     row = {**columns(changed), "took": _took(task, changed, gap)}
-    db.run("update_task", **{k: row[k] for k in ("id", "status", "updated", "took", "document")})
+    db.run("update_task", **{k: row[k] for k in ("id", "status", "updated", "took", "sent", "document")})
     _settle(db, changed)
     news = " ".join(changed.notes[len(task.notes) :])
     detail = changed.trouble or (changed.failure.message if changed.failure else "") or news

@@ -1,11 +1,15 @@
 -- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :document);
+INSERT INTO tasks
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, document, written)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :document,
+        (SELECT coalesce(max(written), 0) + 1 FROM tasks));
 
 -- name: update_task
-UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document WHERE id = :id;
+UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
+                 sent = :sent, written = (SELECT max(written) + 1 FROM tasks)
+WHERE id = :id;
 
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
@@ -23,15 +27,45 @@ SELECT id, document FROM tasks
 WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled')
 ORDER BY created, id;
 
--- name: occupied_slots
--- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
--- than the task that asks, or a stream of new wishes would keep it waiting for ever. What cannot be read takes none: it
--- would never give it back.
-SELECT coalesce(sum(coalesce(json_extract(document, '$.plan.slots'), 1)), 0) FROM tasks
-WHERE account = :account AND model = :model AND json_valid(document)
-  AND id NOT IN (SELECT value FROM json_each(:unreadable))
-  AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
-       OR (status = 'queued' AND (created, id) < (:created, :id)));
+-- name: under_way
+-- Whatever may be running at the provider takes its places, also what is in doubt. What cannot be read takes none, nor
+-- does it stand in the line: it would never leave.
+SELECT coalesce(sum(slots), 0) FROM tasks
+WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure', 'submitted', 'processing')
+  AND id NOT IN (SELECT value FROM json_each(:unreadable));
+
+-- name: contenders
+-- Who may be among the next: the oldest of each label, one more than there are places. Steps from label to label, so
+-- that a long line of one is not read; `turns` says whose turn it is.
+WITH RECURSIVE labels (label) AS (
+    SELECT min(label) FROM tasks
+    WHERE account = :account AND model = :model
+      AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+    UNION ALL
+    SELECT (SELECT min(tasks.label) FROM tasks
+            WHERE account = :account AND model = :model AND tasks.label > labels.label
+              AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing'))
+    FROM labels WHERE label IS NOT NULL)
+SELECT one.id, one.label, one.created, one.slots, one.status <> 'queued',
+       coalesce((SELECT max(sent) FROM tasks AS gone
+                 WHERE gone.account = :account AND gone.model = :model AND gone.label = labels.label
+                   AND gone.sent IS NOT NULL), 0)
+FROM labels CROSS JOIN tasks AS one
+WHERE one.account = :account AND one.model = :model AND one.label = labels.label
+  AND one.status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+  AND one.id NOT IN (SELECT value FROM json_each(:unreadable))
+  AND one.created <= coalesce(
+      (SELECT later.created FROM tasks AS later
+       WHERE later.account = :account AND later.model = :model AND later.label = labels.label
+         AND later.status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+         AND later.id NOT IN (SELECT value FROM json_each(:unreadable))
+       ORDER BY later.created LIMIT 1 OFFSET :places), 1e300);
+
+-- name: wish
+-- That somebody elsewhere was told that a task moved, or waits for it: a change like any other to who watches it.
+UPDATE tasks SET hinted = coalesce(:hinted, hinted), awaited = coalesce(:awaited, awaited),
+                 written = (SELECT max(written) + 1 FROM tasks)
+WHERE id = :id AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: note_claim
 UPDATE tasks SET sender = :sender, owner = :owner WHERE id = :id;
@@ -53,11 +87,17 @@ WHERE created >= :since
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0);
 
--- name: marks
-SELECT id, updated FROM tasks WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled');
+-- name: position
+SELECT CAST(coalesce(max(written), 0) AS TEXT) FROM tasks;
+
+-- name: unfinished
+SELECT id, account FROM tasks WHERE status NOT IN ('succeeded', 'failed', 'cancelled');
+
+-- name: written_since
+SELECT id, account FROM tasks WHERE written > CAST(:position AS INTEGER);
 
 -- name: watched
-SELECT id, document FROM tasks
+SELECT id, document, hinted, awaited FROM tasks
 WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: times_taken

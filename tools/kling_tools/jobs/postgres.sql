@@ -2,19 +2,60 @@
 -- transaction that may write.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, slots, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :slots, :document);
+INSERT INTO tasks (id, status, account, model, label, slots, created, updated, fingerprint, words, took, document)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :document);
+
+-- name: update_task
+UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
+                 sent = :sent, written = pg_current_xact_id()
+WHERE id = :id;
+
+-- name: wish
+UPDATE tasks SET hinted = coalesce(:hinted, hinted), awaited = coalesce(:awaited, awaited),
+                 written = pg_current_xact_id()
+WHERE id = :id AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: get_task_for_change
 -- What is read here is judged and then written: nobody else may change it in between.
 SELECT document FROM tasks WHERE id = :id FOR NO KEY UPDATE;
 
--- name: occupied_slots
+-- name: under_way
 SELECT coalesce(sum(slots), 0) FROM tasks
-WHERE account = :account AND model = :model
-  AND id NOT IN (SELECT json_array_elements_text(CAST(:unreadable AS json)))
-  AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
-       OR (status = 'queued' AND (created, id) < (:created, :id)));
+WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure', 'submitted', 'processing')
+  AND id NOT IN (SELECT json_array_elements_text(CAST(:unreadable AS json)));
+
+-- name: contenders
+WITH RECURSIVE labels (label) AS (
+    (SELECT label FROM tasks
+     WHERE account = :account AND model = :model
+       AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+     ORDER BY label LIMIT 1)
+    UNION ALL
+    SELECT later.label
+    FROM labels CROSS JOIN LATERAL (
+        SELECT tasks.label FROM tasks
+        WHERE account = :account AND model = :model AND tasks.label > labels.label
+          AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+        ORDER BY tasks.label LIMIT 1) AS later)
+SELECT one.id, labels.label, one.created, one.slots, one.status <> 'queued', coalesce(turn.served, 0)
+FROM labels
+CROSS JOIN LATERAL (
+    SELECT id, created, slots, status FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label
+      AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+      AND id NOT IN (SELECT json_array_elements_text(CAST(:unreadable AS json)))
+    ORDER BY created, id LIMIT :places + 1) AS one
+CROSS JOIN LATERAL (
+    SELECT max(sent) AS served FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label AND sent IS NOT NULL) AS turn;
+
+-- name: position
+SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT);
+
+-- name: written_since
+-- Nothing that can be seen was written by a transaction of the future: such numbers came with a dump from elsewhere.
+SELECT id, account FROM tasks
+WHERE written >= CAST(:position AS XID8) AND written < pg_snapshot_xmax(pg_current_snapshot());
 
 -- name: page
 SELECT id, created, document FROM tasks
@@ -31,6 +72,6 @@ WHERE created >= :since
   AND (:words = '' OR strpos(words, :words) > 0);
 
 -- name: watched
-SELECT id, document FROM tasks
+SELECT id, document, hinted, awaited FROM tasks
 WHERE id IN (SELECT json_array_elements_text(CAST(:ids AS json)))
   AND status NOT IN ('succeeded', 'failed', 'cancelled');

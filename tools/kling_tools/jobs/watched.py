@@ -16,7 +16,8 @@ from kling_tools.model.tasks import Remote, Task
 class Watched:
     """One task that has not ended. Times are seconds since the epoch; `length` is how long a video it makes, seconds.
 
-    `trouble` is what hinders it at present, and `typical` the seconds that such a task was said to take.
+    `trouble` is what hinders it at present, and `typical` the seconds that such a task was said to take. `hinted` and
+    `awaited` are another one whenever some process was told that it moved, or that somebody waits for it.
     """
 
     id: str
@@ -31,9 +32,12 @@ class Watched:
     accepted_at: float | None
     not_before: float
     trouble: str
+    label: str
+    hinted: float = 0.0
+    awaited: float = 0.0
 
     @classmethod
-    def of(cls, task: Task) -> Watched:
+    def of(cls, task: Task, hinted: float = 0.0, awaited: float = 0.0) -> Watched:
         """Return what is watched of a task."""
         plan, remote = task.plan, task.remote
         return cls(
@@ -49,12 +53,20 @@ class Watched:
             task.accepted_at,
             task.not_before,
             task.trouble,
+            intern(one_label(task.label)),
+            hinted,
+            awaited,
         )
 
     @property
     def runs(self) -> bool:
         """Whether the provider is at work on it, as far as is known."""
         return self.status in LOOKED_AT and self.remote is not None
+
+
+def one_label(label: str) -> str:
+    """Return a label as every database can keep it."""
+    return label.replace("\0", "\ufffd")
 
 
 def _shared(remote_id: str, product: str, host: str) -> Remote:
