@@ -11,7 +11,7 @@ ALTER TABLE tasks ADD COLUMN awaited REAL NOT NULL DEFAULT 0;
 UPDATE tasks SET label = coalesce(json_extract(document, '$.label'), ''),
                  slots = coalesce(json_extract(document, '$.plan.slots'), 1),
                  sent = json_extract(document, '$.sent_at')
-WHERE status NOT IN ('succeeded', 'failed', 'cancelled');
+WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND json_valid(document);
 
 CREATE INDEX tasks_in_line ON tasks (account, model, label, created, id, slots, status)
 WHERE status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing');

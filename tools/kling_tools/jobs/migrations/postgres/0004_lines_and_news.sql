@@ -6,9 +6,22 @@ ALTER TABLE tasks ADD COLUMN sent DOUBLE PRECISION;
 ALTER TABLE tasks ADD COLUMN hinted DOUBLE PRECISION NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN awaited DOUBLE PRECISION NOT NULL DEFAULT 0;
 
-UPDATE tasks SET label = coalesce(told ->> 'label', ''), sent = CAST(told ->> 'sent_at' AS DOUBLE PRECISION)
-FROM (SELECT id AS one, CAST(replace(document, '\u0000', '\u0020') AS json) AS told FROM tasks) AS documents
-WHERE id = one AND status NOT IN ('succeeded', 'failed', 'cancelled');
+-- One by one: a document that cannot be read keeps nobody from the others.
+DO $$
+DECLARE
+    one RECORD;
+    told json;
+BEGIN
+    FOR one IN SELECT id, document FROM tasks WHERE status NOT IN ('succeeded', 'failed', 'cancelled') LOOP
+        BEGIN
+            told := CAST(replace(one.document, '\u0000', '\u0020') AS json);
+            UPDATE tasks SET label = coalesce(told ->> 'label', ''), sent = CAST(told ->> 'sent_at' AS DOUBLE PRECISION)
+            WHERE id = one.id;
+        EXCEPTION WHEN data_exception THEN
+            CONTINUE;
+        END;
+    END LOOP;
+END $$;
 
 CREATE INDEX tasks_in_line ON tasks (account, model, label, created, id, slots, status)
 WHERE status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing');
