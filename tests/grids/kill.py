@@ -60,9 +60,8 @@ NO_QUARANTINE = -1.0
 #: Where nothing of the first attempt has left, and where it is out: what comes next differs.
 LEFT_BEHIND = ("create, before it leaves", "create, on its way")
 CONTROL_ROUNDS, SHORT_ROUNDS = 8, 12
-#: For the controls, or the time that a busy machine needs to start a server would hide what they are to show; the
-#: second is for CI.
-ACCEPTS_SLOWLY, LESS_SLOWLY = 20.0, 8.0
+#: For the controls, or the time that a busy machine needs to start a server would hide what they are to show.
+ACCEPTS_SLOWLY = 8.0
 STOPS_ONE_IN = 5
 
 
@@ -203,8 +202,7 @@ async def a_world(
         once = name == "refusing"
         kling = await stack.enter_async_context(simulating(folder / name, **config, refuses_repeats=once))
         klings[name] = kling
-        slowly = LESS_SLOWLY if short else ACCEPTS_SLOWLY
-        delay = {"delay": slowly} if name == "slow" else {"spread": ACCEPTS_WITHIN}
+        delay = {"delay": ACCEPTS_SLOWLY} if name == "slow" else {"spread": ACCEPTS_WITHIN}
         await kling.faults({"on": "create", "times": 1_000_000, **delay})
     postgres = None
     if "postgres" in databases and (programs := binaries()):
