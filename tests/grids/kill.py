@@ -61,7 +61,7 @@ NO_QUARANTINE = -1.0
 LEFT_BEHIND = ("create, before it leaves", "create, on its way")
 CONTROL_ROUNDS, SHORT_ROUNDS = 8, 12
 #: For the controls, or the time that a busy machine needs to start a server would hide what they are to show.
-ACCEPTS_SLOWLY = 4.5
+ACCEPTS_SLOWLY = 8.0
 STOPS_ONE_IN = 5
 
 
@@ -130,7 +130,7 @@ async def play(world: World, cases: Sequence[Case], within: float, enough: async
     outcomes = [outcome for outcome in played if outcome is not None]
     if left := len(cases) - len(outcomes):
         say(f"{left} rounds were left out: the time was over\n")
-    await asyncio.sleep(ACCEPTS_SLOWLY if any(case.kling == "slow" for case in cases) else ACCEPTS_WITHIN)
+    await asyncio.sleep(ACCEPTS_WITHIN)
     await judge(world, outcomes)
     return outcomes
 

@@ -27,7 +27,7 @@ QUARANTINE = 2.2
 STOPPED = 9.0
 #: A moment that has not come by then does not come in this round.
 COMES_WITHIN = 40.0
-ENDS_WITHIN = 90.0
+ENDS_WITHIN = 240.0
 #: How soon the first server of two has taken the office.
 IN_OFFICE = 0.4
 #: What a continued server still does of itself shows by then.
@@ -190,9 +190,10 @@ class Round:
         self._out.charged = sum(charged for _, charged in ledger)
         if {state for state, _ in ledger} - {"settled"}:
             self._out.money = f"the ledger says {ledger}"
-        if self._out.lost:
-            return
         status = [task["status"] for task in tasks.values()]
+        if self._out.lost:
+            self._out.lost += f"; the journal has {[(task['status'], task['trouble']) for task in tasks.values()]}"
+            return
         if status != ["succeeded"]:
             self._out.lost = f"the journal has {status}"
             return

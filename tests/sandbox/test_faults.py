@@ -75,6 +75,32 @@ async def test_a_delay_comes_first_and_the_answer_is_the_real_one(broken):
     assert (await house.call("GET", "/tasks?task_ids=1")).status_code == 200
 
 
+async def test_a_delay_may_be_drawn_for_each_call(broken):
+    house = broken(Fault(times=2, spread=0.02))
+    for _ in range(2):
+        assert (await house.call("GET", "/tasks?task_ids=1")).status_code == 200
+
+
+async def test_a_spread_has_to_be_a_number(house):
+    refused = await house.bare.post("/sandbox/faults", json=[{"on": "any", "spread": -1}])
+    assert (refused.status_code, "spread" in refused.text) == (400, True)
+
+
+async def test_a_caller_who_dies_in_the_middle_of_a_request_has_asked_for_nothing(house):
+    messages = [{"type": "http.request", "body": b'{"prompt', "more_body": True}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": CREATE[1], "headers": [], "query_string": b""}
+    await house.app(scope, receive, send)
+    assert (sent, await house.bought()) == ([], [])
+
+
 async def test_a_fault_may_ask_for_a_part_of_the_path(broken):
     house = broken(Fault(path="2.6", code=1103, times=9))
     assert (await house.call(*CREATE, json={"prompt": "x"})).status_code == 200

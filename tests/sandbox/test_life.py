@@ -101,6 +101,24 @@ async def test_an_external_id_is_used_once_across_standards_products_and_time(ho
 
 
 @pytest.mark.anyio
+async def test_a_kling_that_does_not_refuse_a_repeated_id_sells_twice_and_shows_the_first(tmp_path, clock):
+    house = House(tmp_path, clock, refuses_repeats=False)
+    first, second = [await house.buy(options={"external_task_id": "same"}) for _ in range(2)]
+    assert first["id"] != second["id"]
+    shown = (await house.call("GET", "/tasks", params={"external_task_ids": "same"})).json()["data"]
+    assert [task["id"] for task in shown] == [first["id"]]
+
+
+@pytest.mark.anyio
+async def test_a_film_may_stand_for_every_video(tmp_path, clock):
+    (tmp_path / "film.mp4").write_bytes(b"as it is")
+    house = House(tmp_path, clock, film=tmp_path / "film.mp4")
+    done = await house.finish((await house.buy())["id"])
+    (output,) = done["outputs"]
+    assert (await house.bare.get(output["url"])).content == b"as it is"
+
+
+@pytest.mark.anyio
 async def test_an_external_id_is_used_once_even_when_two_sandboxes_race_for_it(tmp_path, clock):
     houses = [House(tmp_path, clock, concurrency=99) for _ in range(2)]
     body = {"prompt": "x", "options": {"external_task_id": "race"}}

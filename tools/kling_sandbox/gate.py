@@ -65,7 +65,10 @@ class Gate:
 
     async def __call__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one HTTP call."""
-        raw, receive = await _whole_body(receive)
+        try:
+            raw, receive = await _whole_body(receive)
+        except ClientDisconnect:  # who asked died over it: nothing was asked, and nobody hears an answer
+            return
         call = await self._open(scope, raw)
         scope["call"] = call
         fault = self.faults.strike(call.kind, scope["path"])
