@@ -13,7 +13,7 @@ from kling_tools.connect import Opened, open_accounts
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.finding import Search
 from kling_tools.model.errors import KlingError
 from kling_tools.model.money import dollars
 from kling_tools.settings import Settings
@@ -107,14 +107,14 @@ async def _provider(account: Account) -> list[Finding]:
 
 async def _journal(opened: Opened) -> Finding:
     try:
-        _, total = await opened.journal.search(Search(limit=1))
+        found = await opened.journal.search(Search(limit=1))
     except KlingError as error:
         return Finding(
             "journal" if opened.settings.database_url else "data directory", False, error.message, error.advice
         )
     if opened.settings.database_url:
-        return Finding("journal", True, f"{opened.store.place}, {total} tasks")
-    return Finding("data directory", True, f"{opened.settings.data_dir}, {total} tasks")
+        return Finding("journal", True, f"{opened.store.place}, {found.counted} tasks")
+    return Finding("data directory", True, f"{opened.settings.data_dir}, {found.counted} tasks")
 
 
 def _outputs(settings: Settings) -> Finding:

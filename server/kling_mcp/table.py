@@ -14,7 +14,7 @@ from kling_mcp.records import dollars_text, say_document, task_record, told
 from kling_mcp.terminal import columns, cut, on_terminal, say, table
 from kling_tools.clock import SystemClock, iso
 from kling_tools.connect import Opened, open_accounts
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.finding import Found, Search
 from kling_tools.model.errors import KlingError, quoted
 from kling_tools.model.tasks import Task
 from kling_tools.operations.list_tasks import LIST_TASKS
@@ -51,8 +51,8 @@ async def _document(wanted: Search) -> None:
     opened = open_accounts(Settings.from_env(), SystemClock())
     journal = opened.journal
     try:
-        tasks, total = await journal.search(wanted)
-        records = [task_record(task, await journal.entry(task.id)) for task in tasks]
+        found = await journal.search(wanted)
+        records = [task_record(task, await journal.entry(task.id)) for task in found.tasks]
         spent = await journal.spent_today(simulated=False)
     finally:
         await opened.close()
@@ -60,7 +60,8 @@ async def _document(wanted: Search) -> None:
     say_document(
         {
             "tasks": records,
-            "total": total,
+            "total": found.total,
+            "total_at_least": found.more,
             "spent_today_usd": dollars_text(spent),
             "budget_day_usd": dollars_text(budget),
         }
@@ -71,9 +72,9 @@ async def _show(wanted: Search, *, watch: bool) -> None:
     opened = open_accounts(Settings.from_env(), SystemClock())
     try:
         while True:
-            tasks, total = await opened.journal.search(wanted)
-            lines = listing(tasks, total, columns() if on_terminal() else None)
-            below = await _below(opened, tasks, everything=wanted == Search(limit=wanted.limit))
+            found = await opened.journal.search(wanted)
+            lines = listing(found, columns() if on_terminal() else None)
+            below = await _below(opened, found.tasks, everything=wanted == Search(limit=wanted.limit))
             if watch and on_terminal():
                 # Over the old lines, from the top: the newest stay in sight in a low window.
                 room = max(3, get_terminal_size().lines - len(below) - 1)
@@ -98,14 +99,15 @@ async def _below(opened: Opened, tasks: Sequence[Task], *, everything: bool) -> 
     return ["", f"Spent or held today: {_cents(spent)} of {_cents(limit)}. Simulated tasks cost nothing."]
 
 
-def listing(tasks: Sequence[Task], total: int, width: int | None) -> list[str]:
+def listing(found: Found, width: int | None) -> list[str]:
     """Return tasks as lines: a table where it fits in `width`, else its last columns below each row."""
+    tasks = found.tasks
     if not tasks:
         return []
     lines = table([HEAD, *(_row(task, WORDS) for task in tasks)])
     if width is not None and max(map(len, lines)) > width:
         lines = _narrow([HEAD, *(_row(task, width - 4) for task in tasks)], width)
-    lines += [f"({len(tasks)} of {total})"] if total > len(tasks) else []
+    lines += [f"({len(tasks)} of {found.counted})"] if found.total > len(tasks) else []
     return lines + [f"{t.id}: {t.failure.message if t.failure else t.trouble}" for t in tasks if t.failure or t.trouble]
 
 

@@ -134,6 +134,7 @@ class Disk:
         self.alive = 0
         self._store = store
         self.place, self.read, self.mark, self.close = store.place, store.read, store.mark, store.close
+        self.keep_words = store.keep_words
 
     def refuse(self, *writes: int) -> None:
         """Refuse these of the writes to come, counted from 1."""

@@ -12,7 +12,8 @@ from tests.jobs.stories import FREE_FAILURE, a_journal, after, seen
 from tests.providers.values import PLAN
 
 from kling_tools.clock import local_day
-from kling_tools.jobs.journal import Search, running_statuses
+from kling_tools.jobs.finding import Search
+from kling_tools.jobs.journal import running_statuses
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import Price
 from kling_tools.model.status import Status
@@ -34,8 +35,9 @@ async def test_pages_are_newest_first_whole_and_without_overlap(tmp_path: Path) 
         tasks = [await after(journal, a_task(now=1_795_000_000.0 + n // 2)) for n in range(9)]
         pages, before = [], None
         for _ in range(4):
-            page, total = await journal.search(Search(limit=2 if not pages else 3, before=before))
-            assert total == 9
+            found = await journal.search(Search(limit=2 if not pages else 3, before=before))
+            assert (found.total, found.more) == (9, False)
+            page = found.tasks
             pages.append([t.id for t in page])
             before = (page[-1].created, page[-1].id) if page else before
         told = [i for page in pages for i in page]
@@ -50,8 +52,8 @@ async def test_a_search_finds_words_states_and_days(tmp_path: Path) -> None:
         end = await after(journal, a_task(now=1_795_000_200.0), Withdrawn())
 
         async def found(**search: object) -> tuple[list[str], int]:
-            tasks, total = await journal.search(Search(**search))  # type: ignore[arg-type]
-            return [t.id for t in tasks], total
+            told = await journal.search(Search(**search))  # type: ignore[arg-type]
+            return [t.id for t in told.tasks], told.total
 
         assert await found(words="fuchs") == ([fox.id], 1)
         assert await found(words="STRASSE") == ([fox.id], 1)

@@ -17,7 +17,7 @@ from tests.promises import keeps
 from tests.studio.open import a_picture
 
 from kling_tools.clock import local_day
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.finding import Search
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.money import from_micros
 from kling_tools.model.plan import Input, Route
@@ -208,8 +208,8 @@ async def test_every_task_and_its_money_is_there_in_whatever_state_it_was(tmp_pa
         assert (output.path, output.url, output.seconds, output.remote_id) == ("/videos/1.mp4", URL, 3.04, "")
         assert done.charge is not None
         assert done.charge.usd == Decimal("0.21")
-        page, total = await house.journal.search(Search(words="fuchs"))
-        assert (len(page), total) == (6, 6)
+        found = await house.journal.search(Search(words="fuchs"))
+        assert (len(found.tasks), found.total, found.more) == (6, 6, False)
         assert len(await house.journal.active("sandbox")) == 3
         assert await house.journal.times_taken() == {("sandbox", "kling-3.0", 3.0): [50.0]}
         assert [h.event for h in await house.journal.history(done.id)] == ["Enqueued"]

@@ -14,6 +14,7 @@ from tests.server.test_stdio import ROOT
 from kling_mcp.cli import main, settings_table
 from kling_mcp.table import listing
 from kling_mcp.terminal import bar, say
+from kling_tools.jobs.finding import Found
 from kling_tools.model.status import Status
 from kling_tools.settings import VARIABLES
 
@@ -126,7 +127,7 @@ def test_a_demo_from_a_picture_that_is_not_there_does_not_start(capsys: pytest.C
 def test_the_tasks_fit_the_window_and_paths_stay_whole(width: int | None, tmp_path: Path) -> None:
     video = tmp_path / f"{'a long name ' * 9}.mp4"
     task = a_task(status=Status.SUCCEEDED, outputs=(a_file(video),), prompt="a fox " * 50)
-    lines = listing([task, a_task("k0000000000aa")], 2, width)
+    lines = listing(Found([task, a_task("k0000000000aa")], 2), width)
     assert any(line.endswith(str(video)) for line in lines)
     if width is not None:
         assert all(len(line) <= width for line in lines if str(video) not in line)

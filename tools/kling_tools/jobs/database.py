@@ -29,6 +29,10 @@ class Connection(Protocol):
         """Return all rows of a named query."""
         ...
 
+    def expression(self, words: str) -> str:
+        """Return how `page_by_words` asks the index of words; "" where `page` does as well, or there is no index."""
+        ...
+
     def alone(self, about: str) -> None:
         """Let no other transaction that says the same be under way until this one has ended.
 
@@ -68,6 +72,14 @@ class Store(Protocol):
         """Return something that is another once anybody else has written; it costs no look at the tasks.
 
         Whether it is also another after a write of this store is the database's affair.
+
+        Raises:
+            StorageUnavailable
+        """
+        ...
+
+    async def keep_words(self) -> None:
+        """Bring the index of words up to date, where the database does not by itself.
 
         Raises:
             StorageUnavailable

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
+from kling_tools.jobs.finding import Found, Search, find
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.watched import Watched
@@ -56,17 +57,6 @@ class Spending:
     account: str
     tasks: int
     usd: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Search:
-    """Which tasks of the journal; `before` is a position from an earlier page."""
-
-    statuses: tuple[str, ...] = ()
-    words: str = ""
-    since: float = 0.0
-    limit: int = 20
-    before: tuple[float, str] | None = None
 
 
 class Journal:
@@ -212,16 +202,15 @@ class Journal:
         asked = json.dumps(list(ids))
         return await self._store.read(lambda db: [Watched.from_row(r) for r in db.rows("watched", ids=asked)])
 
-    async def search(self, search: Search) -> tuple[list[Task], int]:
+    async def search(self, search: Search) -> Found:
         """Return one page, newest first, and how many match in all."""
-        status = json.dumps(search.statuses) if search.statuses else ""
-        before, before_id = search.before or (float("inf"), "")
-        match = {"status": status, "words": search.words.casefold(), "since": search.since}
+        if search.words:
+            await self._store.keep_words()
 
-        def work(db: Connection) -> tuple[list[Task], int]:
-            rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
-            total = db.row("count_matching", **match)
-            return [_load(r[0]) for r in rows], total[0] if total else 0
+        def work(db: Connection) -> Found:
+            page, total, more = find(db, search)
+            tasks = (_get(db, task_id) for task_id in page)
+            return Found([task for task in tasks if task is not None], total, more)
 
         return await self._store.read(work)
 
@@ -270,6 +259,11 @@ def _adapter() -> TypeAdapter[Task]:
     return TypeAdapter(Task)
 
 
+def dumped(task: Task) -> str:
+    """Return a task as the journal keeps it, JSON."""
+    return _adapter().dump_json(task).decode()
+
+
 def _load(document: str) -> Task:
     return _adapter().validate_json(document)
 
@@ -286,7 +280,7 @@ def _columns(task: Task) -> dict[str, object]:
         "words": f"{task.label}\n{task.plan.words}".casefold(),
         "slots": task.plan.slots,
         "took": None,
-        "document": _adapter().dump_json(task).decode(),
+        "document": dumped(task),
     }
 
 

@@ -53,6 +53,10 @@ class PostgresConnection:
         """Return all rows of a named query."""
         return self._execute(name, values).fetchall()
 
+    def expression(self, words: str) -> str:
+        """Return nothing: whether its index of words helps is the server's to judge."""
+        return ""
+
     def alone(self, about: str) -> None:
         """Wait until no other transaction anywhere is about this; the lock goes with the transaction."""
         self.raw.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(about)])
@@ -95,6 +99,9 @@ class PostgresStore:
     async def mark(self) -> str:
         """Return something that is another once anybody has written: which transactions are over, told by no table."""
         return await _in(self._readers, lambda: self._transact(_snapshot, writing=False))
+
+    async def keep_words(self) -> None:
+        """Hold: the server keeps its index by itself."""
 
     async def close(self) -> None:
         """Finish what is under way and hang up."""

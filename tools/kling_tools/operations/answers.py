@@ -83,10 +83,11 @@ class TaskFacts(Facts):
 
 
 class TasksFacts(Facts):
-    """Several tasks; `next_cursor` where there are more, `total` how many match."""
+    """Several tasks; `next_cursor` where there are more; `total` match, with `total_at_least` more than that."""
 
     tasks: list[TaskFacts]
     total: int
+    total_at_least: bool = False
     next_cursor: str | None = None
 
 

@@ -13,7 +13,12 @@ async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
     """Return one page."""
     page = await studio.list(request)
     return Answer(
-        TasksFacts(tasks=[show(t, studio) for t in page.tasks], total=page.total, next_cursor=page.next_cursor)
+        TasksFacts(
+            tasks=[show(t, studio) for t in page.tasks],
+            total=page.total,
+            total_at_least=page.more,
+            next_cursor=page.next_cursor,
+        )
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.journal import Search
+from kling_tools.jobs.finding import Search
 from kling_tools.jobs.reconcile import Books, Difference, compare, should_show
 from kling_tools.model.errors import KlingError
 from kling_tools.model.library import Deduction
@@ -105,7 +105,7 @@ async def _ours(account: Account, since: float, seen: Sequence[Observation]) -> 
     before: tuple[float, str] | None = None
     while True:
         wanted = Search(since=since - _EDGE, limit=_PAGE, before=before)
-        tasks, _ = await account.journal.search(wanted)
+        tasks = (await account.journal.search(wanted)).tasks
         found |= {task.id: task for task in tasks}
         if len(tasks) < _PAGE:
             break

@@ -45,10 +45,11 @@ _UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 @dataclass(frozen=True)
 class TaskPage:
-    """One page of the journal, newest first."""
+    """One page of the journal, newest first; `total` match in all, and more than that where `more` is set."""
 
     tasks: list[Task]
     total: int
+    more: bool
     next_cursor: str | None
 
 
@@ -190,9 +191,10 @@ class Studio:
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""
-        tasks, total = await self._journal.search(search(request))
-        more = len(tasks) == request.limit
-        return TaskPage([self._shown(t) for t in tasks], total, cursor_after(tasks[-1]) if more else None)
+        found = await self._journal.search(search(request))
+        full = len(found.tasks) == request.limit
+        cursor = cursor_after(found.tasks[-1]) if full else None
+        return TaskPage([self._shown(t) for t in found.tasks], found.total, found.more, cursor)
 
     def eta(self, task: Task) -> int | None:
         """Return about how many seconds are left, None where the task has ended."""
