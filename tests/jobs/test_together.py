@@ -50,7 +50,9 @@ async def test_one_of_many_that_fails_takes_nobody_along_and_leaves_nothing(tmp_
 async def test_many_at_once_pass_no_budget(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "journal.sqlite3")
     journal = Journal(store, HandClock())
-    five = Budget(RICH.per_call, 5 * (await _price()))
+    most = a_task().plan.price.most
+    assert most is not None
+    five = Budget(RICH.per_call, 5 * most)
     told = await asyncio.gather(
         *(journal.enqueue(a_task(), five, again=False) for _ in range(30)), return_exceptions=True
     )
@@ -58,12 +60,6 @@ async def test_many_at_once_pass_no_budget(tmp_path: Path) -> None:
     assert sum(isinstance(one, OverBudget) for one in told) == 25
     assert await journal.spent_today(simulated=False) == five.per_day
     await store.close()
-
-
-async def _price() -> Any:
-    most = a_task().plan.price.most
-    assert most is not None
-    return most
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), LINES | st.none()), max_size=20))
