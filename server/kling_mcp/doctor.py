@@ -126,15 +126,17 @@ async def _journal(opened: Opened) -> list[Finding]:
     return found
 
 
-async def _records(opened: Opened) -> tuple[int, list[str]]:
+async def _records(opened: Opened) -> tuple[str, list[str]]:
     """Return how many records there are, and the ids of those that cannot be read."""
     wanted = Search(limit=TOGETHER)
     unreadable: list[str] = []
+    counted = ""
     while True:
         page = await opened.journal.search(wanted)
         unreadable += page.unreadable
+        counted = counted or page.counted
         if page.end is None:
-            return page.total, unreadable
+            return counted, unreadable
         wanted = replace(wanted, before=page.end)
 
 

@@ -116,7 +116,8 @@ def _tasks(facts: TasksFacts) -> str:
     lines = [_line(task) for task in facts.tasks]
     lines += [f"{task_id}: its record cannot be read; check_status tells why." for task_id in facts.unreadable or ()]
     if facts.total > len(facts.tasks):
-        lines.insert(0, f"{len(facts.tasks)} of {facts.total} tasks, newest first:")
+        total = f"more than {facts.total}" if facts.total_at_least else facts.total
+        lines.insert(0, f"{len(facts.tasks)} of {total} tasks, newest first:")
     if running := [task.task_id for task in facts.tasks if task.status in RUNNING]:
         which = f"task_id={running[0]}" if len(running) == 1 else f"task_ids={dumps(running[:20])}"
         lines.append(f"Next: check_status {which} wait_seconds=45.")

@@ -97,9 +97,14 @@ async def _tasks(studio: OpenedStudio) -> str:
     open_studio = await studio()
     page = await open_studio.list(ListTasks.model_validate({"limit": NEWEST}))
     shown = [show(task, open_studio) for task in page.tasks]
-    unreadable = list(page.unreadable) or None
-    facts = TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor, unreadable=unreadable)
-    return facts.model_dump_json(indent=1)
+    told = TasksFacts(
+        tasks=shown,
+        total=page.total,
+        total_at_least=page.more,
+        next_cursor=page.next_cursor,
+        unreadable=list(page.unreadable) or None,
+    )
+    return told.model_dump_json(indent=1)
 
 
 async def _models(studio: OpenedStudio) -> str:

@@ -61,6 +61,7 @@ async def _document(wanted: Search) -> None:
         {
             "tasks": records,
             "total": page.total,
+            "total_at_least": page.more,
             "unreadable": list(page.unreadable),
             "spent_today_usd": dollars_text(spent),
             "budget_day_usd": dollars_text(budget),
@@ -108,7 +109,7 @@ def listing(page: Page, width: int | None) -> list[str]:
     lines = table([HEAD, *(_row(task, WORDS) for task in tasks)])
     if width is not None and max(map(len, lines)) > width:
         lines = _narrow([HEAD, *(_row(task, width - 4) for task in tasks)], width)
-    lines += [f"({len(tasks)} of {page.total})"] if page.total > len(tasks) else []
+    lines += [f"({len(tasks)} of {page.counted})"] if page.total > len(tasks) else []
     lines += [f"{t.id}: {t.failure.message if t.failure else t.trouble}" for t in tasks if t.failure or t.trouble]
     return lines + unreadable
 

@@ -142,6 +142,7 @@ class Disk:
         self.alive = 0
         self._store = store
         self.place, self.read, self.close = store.place, store.read, store.close
+        self.keep_words = store.keep_words
 
     def refuse(self, *writes: int) -> None:
         """Refuse these of the writes to come, counted from 1."""

@@ -214,7 +214,7 @@ async def test_every_task_and_its_money_is_there_in_whatever_state_it_was(tmp_pa
         assert done.charge is not None
         assert done.charge.usd == Decimal("0.21")
         found = await house.journal.search(Search(words="fuchs"))
-        assert (len(found.tasks), found.total) == (6, 6)
+        assert (len(found.tasks), found.total, found.more) == (6, 6, False)
         assert len(await house.journal.active("sandbox")) == 3
         assert await house.journal.times_taken() == {("sandbox", "kling-3.0", 3.0): [50.0]}
         assert [h.event for h in await house.journal.history(done.id)] == ["Enqueued"]

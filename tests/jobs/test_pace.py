@@ -53,6 +53,14 @@ def test_a_task_as_long_as_the_others_is_seen_within_two_seconds_in_six_looks(to
     assert ages[-1] - took <= SHORTEST_LOOK + 1e-9 or len(ages) == 1
 
 
+def test_many_that_pay_for_a_look_together_are_looked_at_as_much_more_often_down_to_the_floor() -> None:
+    when = expected([20.0 + 6 * n for n in range(20)], 500, 1.0)
+    alone, two, thousand = (when.next_look(60, together=n) - 60 for n in (1, 2, 1000))
+    assert alone == 2 * two
+    assert thousand == SHORTEST_LOOK
+    assert when.next_look(1000, together=1000) == when.next_look(1000), "a straggler stays rare"
+
+
 def test_looks_are_close_where_tasks_end_and_ever_rarer_for_stragglers_up_to_a_ceiling() -> None:
     when = expected(KNOWN, 500, 1.0)
     steps = [when.next_look(age) - age for age in (44, 48, 60, 80, 1000)]

@@ -16,6 +16,7 @@ import pytest
 from tests.jobs.house import RICH, HandClock, a_task
 from tests.promises import keeps
 
+from kling_tools.jobs import words
 from kling_tools.jobs.database import Connection, statements
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.store import SqliteConnection, SqliteStore
@@ -209,18 +210,23 @@ def mounted(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", str(folder)], check=True, capture_output=True)
 
 
-def test_every_statement_has_a_name_and_is_valid_for_the_schema(tmp_path: Path) -> None:
-    asyncio.run(_opened(tmp_path))
-    with raw(tmp_path / "journal.sqlite3") as db:
-        assert len(statements("journal.sql")) >= 10
-        for name, text in statements("journal.sql").items():
-            db.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r":(\w+)", text)))
-            assert name.isidentifier()
+async def test_no_statement_reads_all_tasks_and_all_are_valid_for_the_schema(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    assert await store.do(lambda db: words.put_in(db.raw)) == 0
+    known = statements("journal.sql", "sqlite.sql")
+    assert len(known) >= 20
+    for name, text in known.items():
+        told = dict.fromkeys(re.findall(r":(\w+)", text))
 
+        def explained(db: Connection, text: str = text, told: dict[str, None] = told) -> list[str]:
+            return [row[3] for row in db.raw.execute(f"EXPLAIN QUERY PLAN {text}", told)]
 
-async def _opened(folder: Path) -> None:
-    store = SqliteStore(folder / "journal.sqlite3")
-    await store.read(lambda db: None)
+        plan = await store.read(explained)
+        # In the order of an index, and no further than the statement's limit, or among the few that it holds.
+        allowed = {"times_taken": "tasks_times", "made": "tasks_made"}.get(name)
+        scans = [step for step in plan if re.match(r"SCAN (tasks|ledger|history|spent)\b", step)]
+        assert all(allowed and step.endswith(f"USING INDEX {allowed}") for step in scans), (name, plan)
+        assert name.isidentifier()
     await store.close()
 
 

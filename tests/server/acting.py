@@ -106,7 +106,7 @@ class ActingStudio(Studio):
     async def list(self, request: ListTasks) -> TaskPage:
         self._may_fail()
         shown = self.journal[: request.limit]
-        return TaskPage(shown, len(self.journal), "next" if len(shown) < len(self.journal) else None)
+        return TaskPage(shown, len(self.journal), False, "next" if len(shown) < len(self.journal) else None)
 
     def eta(self, task: Task) -> int | None:
         return None if task.status.ended else 40

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from kling_sandbox import fields
@@ -63,16 +64,17 @@ def read_listing(body: Body, now_ms: int) -> Listing:
 
 def page(listing: Listing, newest_first: list[Task], status_of: Callable[[Task], str]) -> tuple[list[Task], str]:
     """Return one page and the cursor of the next, '' when there is none."""
-    left = [
+    left = (
         task
         for task in newest_first
-        if not task.instant
+        if (listing.after is None or (task.created_ms, task.id) < listing.after)
+        and not task.instant
         and (listing.product_types is None or task.bought.pack in listing.product_types)
-        and (listing.after is None or (task.created_ms, task.id) < listing.after)
         and (listing.statuses is None or status_of(task) in listing.statuses)
-    ]
-    shown = left[: listing.limit]
-    return shown, _to_cursor(listing, shown[-1]) if len(left) > len(shown) else ""
+    )
+    # No further than the page: with thousands of tasks every page would cost as much as the whole list.
+    shown = list(islice(left, listing.limit))
+    return shown, _to_cursor(listing, shown[-1]) if next(left, None) is not None else ""
 
 
 def _filter(filters: list[Body], key: str, allowed: frozenset[str]) -> frozenset[str] | None:

@@ -29,6 +29,10 @@ class Connection(Protocol):
         """Return all rows of a named query."""
         ...
 
+    def expression(self, words: str) -> str:
+        """Return how `page_by_words` asks the index of words; "" where `page` does as well, or there is no index."""
+        ...
+
     def alone(self, about: str) -> None:
         """Let no other transaction that says the same be under way until this one has ended.
 
@@ -66,6 +70,14 @@ class Store(Protocol):
 
     async def examine(self) -> None:
         """Look for damage that a look at some tasks might not meet; for a person who asks, since it reads everything.
+
+        Raises:
+            StorageUnavailable
+        """
+        ...
+
+    async def keep_words(self) -> None:
+        """Bring the index of words up to date, where the database does not by itself.
 
         Raises:
             StorageUnavailable

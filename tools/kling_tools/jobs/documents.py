@@ -35,6 +35,11 @@ def load(task_id: str, document: str) -> Task:
         raise TaskUnreadable(f"The journal's record of task {quoted(task_id, 40)} cannot be read: {why}.") from None
 
 
+def dump(task: Task) -> str:
+    """Return a task as the journal keeps it, JSON."""
+    return _adapter().dump_json(task).decode()
+
+
 def columns(task: Task) -> dict[str, object]:
     """Return a task's row."""
     return {
@@ -50,5 +55,5 @@ def columns(task: Task) -> dict[str, object]:
         "slots": task.plan.slots,
         "took": None,
         "sent": task.sent_at,
-        "document": _adapter().dump_json(task).decode(),
+        "document": dump(task),
     }

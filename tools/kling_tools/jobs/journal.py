@@ -14,6 +14,7 @@ from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.documents import columns, load
+from kling_tools.jobs.finding import find
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
@@ -226,17 +227,16 @@ class Journal:
 
     async def search(self, search: Search) -> Page:
         """Return one page, newest first."""
-        status = json.dumps(search.statuses) if search.statuses else ""
-        before, before_id = search.before or (float("inf"), "")
-        match = {"status": status, "words": search.words.casefold(), "since": search.since}
+        if search.words:
+            await self._store.keep_words()
 
         def work(db: Connection) -> Page:
-            rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
-            total = db.row("count_matching", **match)
-            tasks = [*self._readable((task_id, document) for task_id, _, document in rows)]
-            unreadable = tuple(task_id for task_id, _, _ in rows if task_id in self.unreadable)
-            end = (rows[-1][1], rows[-1][0]) if len(rows) == search.limit else None
-            return Page(tasks, total[0] if total else 0, unreadable, end)
+            page, total, more = find(db, search)
+            rows = ((i, row[0]) for _, i in page if (row := db.row("get_task", id=i)) is not None)
+            tasks = [*self._readable(rows)]
+            unreadable = tuple(task_id for _, task_id in page if task_id in self.unreadable)
+            end = page[-1] if len(page) == search.limit else None
+            return Page(tasks, total, more, unreadable, end)
 
         return await self._store.read(work)
 

@@ -1,4 +1,5 @@
--- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql.
+-- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql, and what only SQLite is
+-- asked in sqlite.sql.
 
 -- name: insert_task
 INSERT INTO tasks
@@ -74,18 +75,15 @@ UPDATE tasks SET sender = :sender, owner = :owner WHERE id = :id;
 SELECT sender, owner FROM tasks WHERE id = :id;
 
 -- name: page
-SELECT id, created, document FROM tasks
-WHERE (created, id) < (:before, :before_id)
-  AND created >= :since
-  AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
-  AND (:words = '' OR instr(words, :words) > 0)
+SELECT created, id FROM tasks
+WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
--- name: count_matching
-SELECT count(*) FROM tasks
-WHERE created >= :since
-  AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
-  AND (:words = '' OR instr(words, :words) > 0);
+-- name: page_of_status
+SELECT created, id FROM tasks
+WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since
+  AND (:words = '' OR instr(words, :words) > 0)
+ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: position
 SELECT CAST(coalesce(max(written), 0) AS TEXT) FROM tasks;
@@ -115,9 +113,8 @@ SELECT day, simulated, state, held, charged FROM ledger WHERE task_id = :task_id
 UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged WHERE task_id = :task_id;
 
 -- name: spent_on
--- What is held counts as spent until it is settled or released.
-SELECT CAST(coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0) AS BIGINT)
-FROM ledger WHERE day = :day AND simulated = :simulated;
+-- What is held counts as spent until it is settled or released; the sum is kept beside the ledger.
+SELECT amount FROM spent WHERE day = :day AND simulated = :simulated;
 
 -- name: insert_history
 INSERT INTO history (task_id, at, event, status, detail) VALUES (:task_id, :at, :event, :status, :detail);

@@ -45,15 +45,19 @@ class Expected:
     share: float = 0.0
     shortest: float = SHORTEST_LOOK
 
-    def next_look(self, looked: float | None, *, awaited: bool = False) -> float:
-        """Return the age at which to look next, when the last look was at the age `looked`."""
+    def next_look(self, looked: float | None, *, awaited: bool = False, together: float = 1.0) -> float:
+        """Return the age at which to look next, when the last look was at the age `looked`.
+
+        `together` is how many tasks a request of a look shows. They end at different moments and pay for each look
+        together: for as many requests a task they are looked at so many times as often.
+        """
         if looked is None or looked < 0:
             return self.early or self.first
         if looked < self.first:
             later = min(self.first, EARLY_GROWTH * looked) if self.early else self.first
             return max(later, looked + self.shortest)
         # Ever slower from `last` on: a straggler costs few requests.
-        step = max(self.shortest, self.stride, self.share * looked, (looked - self.last) / 2)
+        step = max(self.shortest, max(self.stride, self.share * looked) / together, (looked - self.last) / 2)
         return looked + min(step, max(self.shortest, LONGEST_AWAITED) if awaited else LONGEST_LOOK)
 
 

@@ -58,18 +58,20 @@ SELECT id, account FROM tasks
 WHERE written >= CAST(:position AS XID8) AND written < pg_snapshot_xmax(pg_current_snapshot());
 
 -- name: page
-SELECT id, created, document FROM tasks
-WHERE (created, id) < (:before, :before_id)
-  AND created >= :since
-  AND (:status = '' OR status IN (SELECT json_array_elements_text(CAST(nullif(:status, '') AS json))))
-  AND (:words = '' OR strpos(words, :words) > 0)
+SELECT created, id FROM tasks
+WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:words = '' OR words LIKE :like)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
--- name: count_matching
-SELECT count(*) FROM tasks
-WHERE created >= :since
-  AND (:status = '' OR status IN (SELECT json_array_elements_text(CAST(nullif(:status, '') AS json))))
-  AND (:words = '' OR strpos(words, :words) > 0);
+-- name: page_of_status
+SELECT created, id FROM tasks
+WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since
+  AND (:words = '' OR words LIKE :like)
+ORDER BY created DESC, id DESC LIMIT :limit;
+
+-- name: spent_on
+-- Summed up each time: a sum of its own would be one row that every transaction of all replicas waits for.
+SELECT CAST(coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0) AS BIGINT)
+FROM ledger WHERE day = :day AND simulated = :simulated;
 
 -- name: watched
 SELECT id, document, hinted, awaited FROM tasks

@@ -7,6 +7,9 @@ from decimal import Decimal
 
 from kling_tools.model.tasks import Task
 
+#: When a task was made, and its id.
+Position = tuple[float, str]
+
 
 @dataclass(frozen=True)
 class Enqueued:
@@ -56,17 +59,23 @@ class Search:
     words: str = ""
     since: float = 0.0
     limit: int = 20
-    before: tuple[float, str] | None = None
+    before: Position | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of the journal, newest first: `total` match in all, and `end` is where the next page begins, if any.
+    """One page of the journal, newest first: `total` match in all, and where `more` is set, more than that.
 
-    `unreadable` are the ids of what stands here and cannot be read.
+    `unreadable` are the ids of what stands here and cannot be read; `end` is where the next page begins, if any.
     """
 
     tasks: list[Task]
     total: int
+    more: bool = False
     unreadable: tuple[str, ...] = ()
-    end: tuple[float, str] | None = None
+    end: Position | None = None
+
+    @property
+    def counted(self) -> str:
+        """Return how many match, for people."""
+        return f"more than {self.total}" if self.more else str(self.total)

@@ -1,6 +1,8 @@
 """One SQLite file, one thread, named statements, numbered migrations: where the journal's bytes live.
 
 WAL with `synchronous=FULL`: a commit that returned is on the disk, which is what "written before a byte leaves" means.
+Those who come while the disk is at work are written together, each in a savepoint of its own: one that fails takes
+nobody along, and none returns before all of it is durable.
 """
 
 from __future__ import annotations
@@ -8,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kling_tools.jobs import words as word_index
 from kling_tools.jobs.database import Connection, migrations, statements
 from kling_tools.model.errors import StorageUnavailable
 
@@ -21,6 +25,11 @@ T = TypeVar("T")
 
 #: SQLite's wait for a lock is unfair; several processes at work have been seen to need seconds.
 BUSY_SECONDS = 30.0
+_FILES = ("journal.sql", "sqlite.sql")
+#: Written together at most, so that no other process waits long.
+TOGETHER = 32
+#: What a mistake of ours raises, and not the disk.
+_OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
 _SPACE = "Free some space or set KLING_DATA_DIR to a directory that can be written."
 _RIGHTS = "Make {path} and its directory writable, or set KLING_DATA_DIR to a directory that can be written."
@@ -38,19 +47,33 @@ class SqliteConnection:
 
     def run(self, name: str, **values: Any) -> None:
         """Execute a named statement."""
-        self.raw.execute(statements("journal.sql")[name], values)
+        self.raw.execute(statements(*_FILES)[name], values)
 
     def row(self, name: str, **values: Any) -> tuple[Any, ...] | None:
         """Return the first row of a named query."""
-        row: tuple[Any, ...] | None = self.raw.execute(statements("journal.sql")[name], values).fetchone()
+        row: tuple[Any, ...] | None = self.raw.execute(statements(*_FILES)[name], values).fetchone()
         return row
 
     def rows(self, name: str, **values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a named query."""
-        return self.raw.execute(statements("journal.sql")[name], values).fetchall()
+        return self.raw.execute(statements(*_FILES)[name], values).fetchall()
+
+    def expression(self, words: str) -> str:
+        """Return how the index of words is asked; "" where it cannot tell, or there is none."""
+        asked = word_index.expression(words)
+        return asked if asked and word_index.is_there(self.raw) else ""
 
     def alone(self, about: str) -> None:
         """Hold: a transaction that may write is alone in this file from its beginning."""
+
+
+class _Asked:
+    """One who waits for its work to be durable."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.answer: Future[Any] = Future()
+        self.result: Any = None
 
 
 class SqliteStore:
@@ -64,6 +87,7 @@ class SqliteStore:
         self._busy = busy
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: SqliteConnection | None = None
+        self._waiting: deque[_Asked] = deque()
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock; all of it is durable, or none.
@@ -71,11 +95,21 @@ class SqliteStore:
         Raises:
             StorageUnavailable: the disk is full, read-only, or not ours.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "IMMEDIATE")
+        asked = _Asked(work)
+        self._waiting.append(asked)
+        self._thread.submit(self._write)
+        result: T = await asyncio.wrap_future(asked.answer)
+        return result
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot, taking no lock."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "DEFERRED")
+
+    async def keep_words(self) -> None:
+        """Put tasks into the index of words where many are left out, a bounded number."""
+        for _ in range(word_index.AT_MOST // word_index.TOGETHER):
+            if not await self.read(_is_behind) or not await self.do(_put_in):
+                return
 
     async def examine(self) -> None:
         """Check every page of the file."""
@@ -104,6 +138,28 @@ class SqliteStore:
                 raise
             return result
 
+    def _write(self) -> None:
+        """Write for some of those who wait; for nobody where an earlier turn has."""
+        group: list[_Asked] = []
+        while self._waiting and len(group) < TOGETHER:
+            asked = self._waiting.popleft()
+            if asked.answer.set_running_or_notify_cancel():
+                group.append(asked)
+        if not group:
+            return
+        try:
+            done = self._transact(lambda db: [_apart(db, asked, alone=len(group) == 1) for asked in group], "IMMEDIATE")
+        except BaseException as error:
+            # Nothing of it was written, whosever work it was that the disk had no room for.
+            for asked in group:
+                asked.answer.set_exception(error)
+            return
+        for asked, failed in zip(group, done, strict=True):
+            if failed is None:
+                asked.answer.set_result(asked.result)
+            else:
+                asked.answer.set_exception(failed)
+
     def _examine(self) -> None:
         with _translated(self.path):
             (found,) = self._open().raw.execute("PRAGMA quick_check(1)").fetchone()
@@ -120,6 +176,8 @@ class SqliteStore:
                 _write_ahead(raw, self._busy)
                 raw.execute("PRAGMA synchronous = FULL")
                 raw.execute("PRAGMA foreign_keys = ON")
+                raw.create_function("first_place", 1, word_index.first_place, deterministic=True)
+                raw.create_function("last_place", 1, word_index.last_place, deterministic=True)
                 migrate(raw)
             except BaseException:
                 raw.close()
@@ -131,6 +189,35 @@ class SqliteStore:
         if self._connection is not None:
             self._connection.raw.close()
             self._connection = None
+
+
+def _apart(db: Connection, asked: _Asked, *, alone: bool) -> BaseException | None:
+    """Run one of several works; return why it was not done, and then nothing of it is."""
+    if alone:
+        asked.result = asked.work(db)
+        return None
+    assert isinstance(db, SqliteConnection)
+    db.raw.execute("SAVEPOINT one")
+    try:
+        asked.result = asked.work(db)
+    except BaseException as error:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, _OURS):
+            raise  # the disk's, and so everybody's
+        db.raw.execute("ROLLBACK TO one")
+        db.raw.execute("RELEASE one")
+        return error
+    db.raw.execute("RELEASE one")
+    return None
+
+
+def _is_behind(db: Connection) -> bool:
+    assert isinstance(db, SqliteConnection)
+    return word_index.can_be(db.raw) and word_index.is_behind(db.raw)
+
+
+def _put_in(db: Connection) -> int:
+    assert isinstance(db, SqliteConnection)
+    return word_index.put_in(db.raw)
 
 
 def _write_ahead(raw: sqlite3.Connection, busy: float) -> None:
@@ -194,7 +281,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError)):
+        if isinstance(error, _OURS):
             raise
         # The lowest byte is the kind; what stands above it says more than a person can use.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -53,6 +53,10 @@ class PostgresConnection:
         """Return all rows of a named query."""
         return self._execute(name, values).fetchall()
 
+    def expression(self, words: str) -> str:
+        """Return nothing: whether its index of words helps is the server's to judge."""
+        return ""
+
     def alone(self, about: str) -> None:
         """Wait until no other transaction anywhere is about this; the lock goes with the transaction."""
         self.raw.execute("SELECT pg_advisory_xact_lock(%s)", [lock_key(about)])
@@ -95,6 +99,9 @@ class PostgresStore:
     async def examine(self) -> None:
         """See that it answers: its pages are the server's to check."""
         await self.read(lambda db: db.row("position"))
+
+    async def keep_words(self) -> None:
+        """Hold: the server keeps its index by itself."""
 
     async def close(self) -> None:
         """Finish what is under way and hang up."""

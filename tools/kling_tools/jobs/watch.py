@@ -171,7 +171,8 @@ class Watch:
             return at if since is None else at - since + pace.LONGEST_LOOK
         expected = known or self._expected(task)
         looked = None if since is None else age - since
-        due = at + expected.next_look(looked, awaited=self._is_awaited(task.id)) - age
+        together = max(1.0, len(self.roster.running) / max(1, self._requests))
+        due = at + expected.next_look(looked, awaited=self._is_awaited(task.id), together=together) - age
         return max(due, self._earliest(expected))
 
     def _earliest(self, expected: Expected) -> float:

@@ -83,13 +83,14 @@ class TaskFacts(Facts):
 
 
 class TasksFacts(Facts):
-    """Several tasks; `next_cursor` where there are more, `total` how many match.
+    """Several tasks; `next_cursor` where there are more; `total` match, with `total_at_least` more than that.
 
     `unreadable` are the ids of damaged records, on the same page.
     """
 
     tasks: list[TaskFacts]
     total: int
+    total_at_least: bool = False
     next_cursor: str | None = None
     unreadable: list[str] | None = None
 

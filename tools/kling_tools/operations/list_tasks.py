@@ -16,6 +16,7 @@ async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
         TasksFacts(
             tasks=[show(t, studio) for t in page.tasks],
             total=page.total,
+            total_at_least=page.more,
             next_cursor=page.next_cursor,
             unreadable=list(page.unreadable) or None,
         )

@@ -46,10 +46,14 @@ _UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 @dataclass(frozen=True)
 class TaskPage:
-    """One page of the journal, newest first; `unreadable` are the ids of what stands there and cannot be read."""
+    """One page of the journal, newest first; `total` match in all, and more than that where `more` is set.
+
+    `unreadable` are the ids of what stands there and cannot be read.
+    """
 
     tasks: list[Task]
     total: int
+    more: bool
     next_cursor: str | None
     unreadable: tuple[str, ...] = ()
 
@@ -201,7 +205,7 @@ class Studio:
         """Return one page of the journal."""
         page = await self._journal.search(search(request))
         cursor = cursor_at(page.end) if page.end else None
-        return TaskPage([self._shown(t) for t in page.tasks], page.total, cursor, page.unreadable)
+        return TaskPage([self._shown(t) for t in page.tasks], page.total, page.more, cursor, page.unreadable)
 
     def eta(self, task: Task) -> int | None:
         """Return about how many seconds are left, None where the task has ended."""

@@ -45,7 +45,7 @@ def status(value: object) -> RemoteStatus:
 def text(value: object) -> str:
     """Return a string or a whole number as text, anything else as nothing: some ids are sent as numbers."""
     if isinstance(value, str):  # JSON can carry half characters, which no file, database or address takes
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30 else ""
 
 
@@ -71,6 +71,8 @@ def seconds(value: object) -> float | None:
 
 def moment(value: object) -> float | None:
     """Return seconds since the epoch from milliseconds, a number or its text."""
+    if type(value) is int:  # what the API sends, for each of thousands
+        return value / 1000 if 0 < value <= LAST_SECOND * 1000 else None
     # Read as text: as an amount such a number would be too large to be one.
     whole = int(value) if isinstance(value, float) and abs(value) < 1e15 else value
     digits = text(whole).strip()

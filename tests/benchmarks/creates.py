@@ -1,0 +1,172 @@
+"""How many intents a second are durable: `Journal.enqueue` beside a bare INSERT and COMMIT on the same disk.
+
+    python tests/benchmarks/creates.py             a minute or two; exits 1 where a limit is not kept
+    python tests/benchmarks/creates.py --short     for CI: a few seconds
+
+An intent is a task, its money and its history in one transaction; the bare loop writes the same document to a table
+with nothing beside it, as durably (WAL, synchronous=FULL). They take turns, so that a busy machine slows both. Where an
+fsync is nearly free, the bare loop costs less than a thread's turn: what counts is with 2 ms a commit, as disks take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "server"), str(ROOT / "tools")]
+
+from tests.jobs.house import a_task  # noqa: E402
+
+from kling_tools.clock import SystemClock  # noqa: E402
+from kling_tools.jobs.database import Connection  # noqa: E402
+from kling_tools.jobs.documents import dump  # noqa: E402
+from kling_tools.jobs.journal import Journal  # noqa: E402
+from kling_tools.jobs.ledger import Budget  # noqa: E402
+from kling_tools.jobs.store import SqliteStore  # noqa: E402
+from kling_tools.model.tasks import Task  # noqa: E402
+
+T = TypeVar("T")
+RICH = Budget(Decimal(10), Decimal(10**9))
+CALLERS = (1, 16)
+#: Seconds added to every commit.
+SYNCS = (0.0, 0.002)
+#: Of the bare loop's rate, at least.
+LEAST = 0.5
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured: a day's tasks that are there already, rounds, and writes in each round."""
+
+    filled: tuple[int, ...] = (0, 10_000)
+    rounds: int = 9
+    writes: int = 500
+
+
+def new_tasks() -> Iterator[Task]:
+    """Yield tasks of different requests, all of the same size."""
+    pattern = a_task("k000000000000")
+    for number in count():
+        now = time.time()
+        yield replace(pattern, id=f"k{number:012d}", fingerprint=f"{number:064x}", created=now, updated=now)
+
+
+class SlowDisk(SqliteStore):
+    """A journal on a disk that takes so long for each commit, seconds."""
+
+    def __init__(self, path: Path, sync: float) -> None:
+        super().__init__(path)
+        self._sync = sync
+
+    def _transact(self, work: Callable[[Connection], T], mode: str) -> T:
+        result = super()._transact(work, mode)
+        if mode == "IMMEDIATE":
+            time.sleep(self._sync)
+        return result
+
+
+class Bare:
+    """The loop that all is measured against."""
+
+    def __init__(self, folder: Path, sync: float) -> None:
+        self._sync = sync
+        self._raw = sqlite3.connect(folder / "bare.sqlite3", isolation_level=None)
+        self._raw.execute("PRAGMA journal_mode = WAL")
+        self._raw.execute("PRAGMA synchronous = FULL")
+        self._raw.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT")
+
+    def rate(self, tasks: Sequence[Task]) -> float:
+        """Return rows a second."""
+        rows = [(task.id, dump(task)) for task in tasks]
+        began = time.perf_counter()
+        for row in rows:
+            self._raw.execute("BEGIN IMMEDIATE")
+            self._raw.execute("INSERT INTO bare VALUES (?, ?)", row)
+            self._raw.execute("COMMIT")
+            time.sleep(self._sync)
+        return len(rows) / (time.perf_counter() - began)
+
+
+async def rate(tasks: Sequence[Task], write: Callable[[Task], Awaitable[object]], callers: int) -> float:
+    """Return writes a second by so many callers at once."""
+    waiting = iter(tasks)
+
+    async def caller() -> None:
+        for task in waiting:
+            await write(task)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return len(tasks) / (time.perf_counter() - began)
+
+
+async def measure(folder: Path, filled: int, sync: float, size: Size) -> dict[str, tuple[list[float], list[float]]]:
+    """Return the rates of each number of callers, and those of the bare loop beside them."""
+    journal = Journal(store := SlowDisk(folder / "journal.sqlite3", sync), SystemClock())
+    bare, source = Bare(folder, sync), new_tasks()
+
+    def some(number: int) -> list[Task]:
+        return [next(source) for _ in range(number)]
+
+    async def enqueue(task: Task) -> None:
+        await journal.enqueue(task, RICH, again=False)
+
+    await rate(some(max(filled, 50)), enqueue, 64)
+    bare.rate(some(50))
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for _ in range(size.rounds):
+        for callers in CALLERS:
+            ours, theirs = found.setdefault(f"{callers} at once", ([], []))
+            theirs.append(bare.rate(some(size.writes)))
+            ours.append(await rate(some(size.writes), enqueue, callers))
+    await store.close()
+    return found
+
+
+def run(size: Size) -> list[str]:
+    """Measure and print; return what was not kept."""
+    wrong = []
+    print(f"{'a second, median of ' + str(size.rounds):<44} {'ours':>8} {'bare':>8} {'ratio':>6}  limit")
+    for filled in size.filled:
+        for sync in SYNCS:
+            with tempfile.TemporaryDirectory(prefix="kling-creates-") as folder:
+                found = asyncio.run(measure(Path(folder), filled, sync, size))
+            for callers, (ours, theirs) in found.items():
+                name = f"{callers}, {filled:,} before, {1000 * sync:g} ms a commit"
+                ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+                rates = f"{statistics.median(ours):>8.0f} {statistics.median(theirs):>8.0f} {ratio:>6.2f}"
+                print(f"{name:<44} {rates}  {LEAST if sync else '-'}")
+                if sync and ratio < LEAST:
+                    wrong.append(f"{name}: {ratio:.2f} of the bare rate, limit {LEAST}")
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"measured on {os.cpu_count()} CPUs (load {load}), Python {platform.python_version()}, {platform.system()}")
+    return wrong
+
+
+def main() -> int:
+    """Measure, print, and return whether a limit was not kept."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="a few seconds")
+    args = parser.parse_args()
+    wrong = run(Size((1000,), 3, 150) if args.short else Size())
+    for words in wrong:
+        print(f"NOT KEPT: {words}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

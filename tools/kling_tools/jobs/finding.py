@@ -1,0 +1,74 @@
+"""Finding tasks in a journal of any length: a page of them, newest first, and how many there are, counted to a bound.
+
+Only places in time are searched for, and then a page of tasks is read by them: no search grows with the journal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from kling_tools.jobs.database import Connection
+from kling_tools.jobs.questions import Position, Search
+
+#: So many are counted, and so many whose words have to be read for it; that there are more is all a person needs.
+MOST_COUNTED, MOST_READ = 1000, 200
+#: Words that so many tasks have are frequent. Where so few tasks have a status, these are gone through for such words.
+FREQUENT, FEW = 2000, 20_000
+#: A position later than all.
+END = (float("inf"), "")
+
+#: No id comes after it.
+_AFTER_ALL = "\U0010ffff"
+
+
+def find(db: Connection, search: Search) -> tuple[list[Position], int, bool]:
+    """Return where the page's tasks stand, newest first, how many match, and whether there are more than that."""
+    most = MOST_READ if search.words else MOST_COUNTED
+    # The first page is the beginning of what is counted in any case.
+    found = _newest(db, search, END, max(search.limit if search.before is None else 0, most + 1))
+    page = found if search.before is None else _newest(db, search, search.before, search.limit)
+    return page[: search.limit], min(len(found), most), len(found) > most
+
+
+def _newest(db: Connection, search: Search, before: Position, limit: int) -> list[Position]:
+    words = search.words.casefold()
+    told = {"before": before[0], "before_id": before[1], "since": search.since, "words": words, "like": _like(words)}
+    match = db.expression(words)
+    if match and not (search.statuses and _is_status_rarer(db, match, search.statuses)):
+        return _by_words(db, {**told, "match": match, "statuses": _listed(search.statuses)}, limit)
+    if not search.statuses:
+        return db.rows("page", **told, limit=limit)
+    # Each status is its own run through time: one question for all of them would have to sort everything.
+    found = [row for status in search.statuses for row in db.rows("page_of_status", **told, status=status, limit=limit)]
+    return sorted(found, reverse=True)[:limit]
+
+
+def _by_words(db: Connection, told: dict[str, Any], limit: int) -> list[Position]:
+    """Ask the index of words, and go through those that are not in it yet."""
+    found = db.rows("page_by_words", **told, limit=limit)
+    if len(found) == limit:  # of the last moment there may be more, and the index does not know them by their ids
+        moment = found[-1][0]
+        before = min((moment, _AFTER_ALL), (told["before"], told["before_id"]))
+        ties = {**told, "since": moment, "before": before[0], "before_id": before[1]}
+        found += db.rows("page_by_words", **ties, limit=-1)
+    found += db.rows("page_without_place", **told, limit=limit)
+    return sorted(set(found), reverse=True)[:limit]
+
+
+def _is_status_rarer(db: Connection, match: str, statuses: Sequence[str]) -> bool:
+    (having,) = db.row("count_of_words", match=match, limit=FREQUENT) or (0,)
+    if having < FREQUENT:
+        return False
+    (standing,) = db.row("count_of_statuses", statuses=_listed(statuses), limit=FEW) or (0,)
+    return bool(standing < FEW)
+
+
+def _listed(statuses: Sequence[str]) -> str:
+    return json.dumps(statuses) if statuses else ""
+
+
+def _like(words: str) -> str:
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
