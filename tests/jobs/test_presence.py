@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -67,7 +68,9 @@ async def test_a_process_keeps_one_name_and_the_others_see_it_live_and_end(tmp_p
     assert (await two.lives_elsewhere(first), await one.lives_elsewhere(first)) == (True, False)
     assert not await two.lives_elsewhere("")
     await one.close()
-    assert not await two.lives_elsewhere(first)
+    async with asyncio.timeout(10):
+        while await two.lives_elsewhere(first):  # a database takes note of an ended session a moment later
+            pass
     await two.close()
     assert not list(tmp_path.glob("alive-*"))
 

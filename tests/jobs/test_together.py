@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.jobs.house import RICH, HandClock, a_task
 from tests.promises import keeps
@@ -62,6 +62,7 @@ async def test_many_at_once_pass_no_budget(tmp_path: Path) -> None:
     await store.close()
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), LINES | st.none()), max_size=20))
 def test_what_a_day_comes_to_is_always_the_sum_of_its_lines(changes: list[tuple[int, Any]]) -> None:
     raw = sqlite3.connect(":memory:", isolation_level=None)
