@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64decode
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def still(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         raise Refusal("size")
     digest = sha256(data).hexdigest()
     image, stored = _first(data, request)
-    profile = image.info.get("icc_profile", b"")
+    profile = image.info.get("icc_profile") or b64decode(request["profile"])
     # A profile of grey or of ink does not fit the colours that it was turned into.
     keep: dict[str, Any] = {"icc_profile": profile} if isinstance(profile, bytes) and profile[16:20] == b"RGB " else {}
     for small, how in _attempts(_plain(image), request):

@@ -7,13 +7,16 @@ that is possible (`Given`).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from kling_tools.files.children import Given, Limits, run
 from kling_tools.files.pictures import Damaged, read_header, sniff
@@ -28,6 +31,9 @@ _PROGRAM = Path(__file__).with_name("decoder.py")
 _QUALITIES = (85, 75, 65, 50, 35, 20)
 _LEAST_OUTPUT = 4 << 20  # what does not fit at the lowest quality is still drawn
 _LINE = 4096
+_AT_ONCE = 2  # children; more would only take each other's memory
+
+_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 #: The lower left corner of a cell and what is written there.
 Mark = tuple[int, int, str]
@@ -72,18 +78,20 @@ async def verify(data: bytes, kind: str, stored: tuple[int, int]) -> None:
 
 
 async def make_still(
-    source: Given, kind: str, *, formats: Sequence[str], max_bytes: int, least: int, max_source: int = MAX_SOURCE
+    source: Given, kind: str, *, formats: Sequence[str], max_bytes: int, least: int, profile: bytes = b""
 ) -> Still:
     """Return a picture upright, in one of the formats ("jpeg", "png"), in at most `max_bytes`, smaller if need be.
 
-    `source` is its file's descriptor or bytes, `kind` its format as Pillow knows it. No side falls below `least`.
-    The same bytes give the same result while Pillow stays the same.
+    `source` is its file's descriptor or bytes, `kind` its format as Pillow knows it, `profile` that of its colours
+    where it is not in the file. No side falls below `least`. The same bytes give the same
+    result while Pillow stays the same.
 
     Raises:
         Undecoded; MediaFailed: it took too long.
     """
-    asked = {"do": "still", "kind": kind.upper(), "formats": list(formats), "least": least}
-    facts, data = await _ask({**asked, "max_bytes": max_bytes, "max_source": max_source}, source, max_bytes)
+    asked: dict[str, Any] = {"do": "still", "kind": kind.upper(), "formats": list(formats), "least": least}
+    asked |= {"max_bytes": max_bytes, "max_source": MAX_SOURCE, "profile": b64encode(profile).decode()}
+    facts, data = await _ask(asked, source, max_bytes)
     made = sniff(data[:32])
     try:
         sides = read_header(data, made).stored if made in formats else None
@@ -138,7 +146,8 @@ async def _ask(asked: dict[str, Any], given: Given, most: int) -> tuple[dict[str
     command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), folder, json.dumps({**asked, "most": MAX_PIXELS})]
     most = max(most, _LEAST_OUTPUT) + _LINE
     try:
-        ended = await run(command, _LIMITS, name="Pillow", timeout=_TIMEOUT, given=given, max_output=most)
+        async with _turn():
+            ended = await run(command, _LIMITS, name="Pillow", timeout=_TIMEOUT, given=given, max_output=most)
     except (OSError, ValueError) as error:
         raise MediaFailed("No child process can be started to decode pictures.") from error
     line, _, data = ended.output.partition(b"\n")
@@ -149,6 +158,10 @@ async def _ask(asked: dict[str, Any], given: Given, most: int) -> tuple[dict[str
     if not isinstance(facts, dict) or "refused" in facts:
         raise Undecoded(str(facts.get("refused", "damaged")), facts)
     return facts, data
+
+
+def _turn() -> asyncio.Semaphore:
+    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
 
 
 def _pair(value: Any) -> tuple[int, int]:
