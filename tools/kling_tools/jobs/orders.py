@@ -177,12 +177,12 @@ class Orders:
 
 
 def _not_there(task: Task, number: int, kept: int) -> BadMedia:
-    if not task.status.ended or not kept:
-        told = f"Task {task.id} has no file{f' {number}' if kept else ''}; its status is {task.status.shown}."
-        later = f"check_status task_id={task.id} tells when it is done."
-        return BadMedia(told, advice="Pass another task." if task.status.ended else later)
-    has = "one file" if kept == 1 else f"{kept} files"
-    last = "" if kept == 1 else f" to {task.id}#{kept}"
+    if not kept:
+        return BadMedia(
+            f"Task {task.id} has no file {number}; its status is {task.status.shown}.",
+            advice=f"check_status task_id={task.id} tells when it is done.",
+        )
+    has, last = ("one file", "") if kept == 1 else (f"{kept} files", f" to {task.id}#{kept}")
     return BadMedia(f"Task {task.id} has no file {number}: it made {has}.", advice=f"Write {task.id}#1{last}.")
 
 
