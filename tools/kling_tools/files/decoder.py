@@ -83,6 +83,7 @@ def _first(data: bytes, request: dict[str, Any]) -> tuple[Image, tuple[int, int]
     from PIL import Image as Pillow
     from PIL import ImageOps
 
+    Pillow.MAX_IMAGE_PIXELS = None  # the sides are judged here, and told
     image = Pillow.open(BytesIO(data), formats=(request["kind"],))
     pictures, stored = getattr(image, "n_frames", 1), image.size
     if pictures > 1 and image.format not in _PAGED:

@@ -129,7 +129,7 @@ def _known(path: Path, roots: tuple[Path, ...], name: str) -> Source:
         found = facts_of_head(head, file.size) if not is_mp4(head) else None
         if found is not None and found.kind == "image":
             return found
-        if is_mp4(head) and not _is_sound(file):
+        if is_mp4(head) and sniff_sound(head) != "m4a" and not _is_sound(file):
             return known_video(container(head), _film(file, name), file.size)
         if not is_mp4(head) and not sniff_sound(head):
             raise BadMedia(f"The file for {name} is no picture, video or sound.", advice="Pass another file.")

@@ -87,10 +87,7 @@ class Orders:
             case SoundLimits() as limits:
                 return await self.inputs.sound(path, limits, name=given.name)
             case _:
-                raise BadMedia(
-                    f"Kling takes {given.name} by address only, and has no upload for a file.",
-                    advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
-                )
+                raise no_upload(given.name)
 
     async def _of_task(self, ref: TaskRef, given: Input, account: str) -> Medium:
         task, output = await self.output(ref)
@@ -174,6 +171,14 @@ class Orders:
             gone = f"The file of task {task.id} is no longer at {path}."
             raise BadMedia(gone, advice="Pass the path it was moved to.")
         return path
+
+
+def no_upload(name: str) -> BadMedia:
+    """Return the refusal of a file that Kling would have to fetch."""
+    return BadMedia(
+        f"Kling takes {name} by address only, and has no upload for a file.",
+        advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
+    )
 
 
 def _not_there(task: Task, number: int, kept: int) -> BadMedia:
