@@ -76,13 +76,16 @@ async def run(
         raise
     try:
         async with asyncio.timeout(timeout):
-            feeding = _feed(process, given)
-            output, errors, _ = await asyncio.gather(_output(process, max_output), _errors(process), feeding)
+            reading, listening = _output(process, max_output), _errors(process)
+            # All three are over before anything is said: nobody else may read these pipes meanwhile.
+            fed, output, errors = await asyncio.gather(_fed(process, given), reading, listening)
             await process.wait()
     except TimeoutError as error:
         raise MediaFailed(f"{name} did not finish within {timeout:g} s.") from error
     finally:
         await _end(process)
+    if fed is not None:
+        raise fed
     if output is None:
         raise MediaFailed(f"{name} wrote more than {max_output} bytes.")
     return Ended(process.returncode or 0, output, errors)
@@ -115,16 +118,22 @@ def _limit(pid: int, limits: Limits) -> None:
                 resource.prlimit(pid, getattr(resource, name), (most, most))
 
 
-async def _feed(process: asyncio.subprocess.Process, given: Given) -> None:
+async def _fed(process: asyncio.subprocess.Process, given: Given) -> Exception | None:
+    """Write what it reads; return why that could not be made, and leave no process then."""
     if process.stdin is None or given is None or isinstance(given, int):
-        return
-    data = given if isinstance(given, bytes) else await given
+        return None
+    try:
+        data = given if isinstance(given, bytes) else await given
+    except Exception as error:
+        _kill(process)
+        return error
     with suppress(BrokenPipeError, ConnectionResetError):  # it may have read enough
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
     with suppress(BrokenPipeError, ConnectionResetError):
         await process.stdin.wait_closed()
+    return None
 
 
 async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | None:

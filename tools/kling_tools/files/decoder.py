@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-from base64 import b64decode
-from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +60,15 @@ def verify(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def still(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Make a picture upright, of few enough pixels and bytes: a JPEG, or a PNG where it is transparent."""
+    from binascii import a2b_base64
+    from hashlib import sha256  # brings OpenSSL along: only where it is needed
+
     data = sys.stdin.buffer.read(request["max_source"] + 1)
     if len(data) > request["max_source"]:
         raise Refusal("size")
     digest = sha256(data).hexdigest()
     image, stored = _first(data, request)
-    profile = image.info.get("icc_profile") or b64decode(request["profile"])
+    profile = image.info.get("icc_profile") or a2b_base64(request["profile"])
     # A profile of grey or of ink does not fit the colours that it was turned into.
     keep: dict[str, Any] = {"icc_profile": profile} if isinstance(profile, bytes) and profile[16:20] == b"RGB " else {}
     for small, how in _attempts(_plain(image), request):
