@@ -23,7 +23,7 @@ from kling_tools.files.pictures import Damaged, read_header, sniff
 from kling_tools.model.errors import MediaFailed
 
 MAX_PIXELS = 50_000_000  # measured: 169 Mpx in a 493 kB PNG took 669 MB to decode
-#: Of a file that is made smaller; a JPEG is decoded at an eighth of its sides at the least, so this bounds that too.
+#: Bytes of a file that is converted.
 MAX_SOURCE = 200_000_000
 _TIMEOUT = 30.0
 _LIMITS = Limits(cpu=30, memory=1 << 30, file=0)
