@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _DRAFTED = frozenset({"JPEG", "MPO"})
 #: The first of several is what is meant: cameras keep a smaller one behind it.
 _PAGED = frozenset({"TIFF", "MPO"})
+#: Named, because Pillow would look for a reader that is not there from the start by importing all forty.
+_READERS = {"WEBP": "PIL.WebPImagePlugin", "AVIF": "PIL.AvifImagePlugin", "TIFF": "PIL.TiffImagePlugin"}
 _QUALITIES = (95, 90, 85)
 _ATTEMPTS = 6
 
@@ -33,14 +36,22 @@ class Refusal(Exception):
         self.answer = {"refused": word, **figures}
 
 
+def begun(source: Any, kind: str) -> Image:
+    """Return a picture of which nothing but the header is read."""
+    from PIL import Image as Pillow
+
+    Pillow.MAX_IMAGE_PIXELS = None  # the sides are judged here, and told
+    if kind in _READERS:
+        import_module(_READERS[kind])
+    return Pillow.open(source, formats=(kind,))
+
+
 def opened(source: Any, kind: str, *, most: int, stored: list[int] | None = None, draft: int = 0) -> Image:
     """Return a decoded picture of at most `most` pixels, with the `stored` sides where they are known.
 
     With `draft`, a JPEG may come at a half to an eighth of its sides, with no side below that many pixels.
     """
-    from PIL import Image as Pillow
-
-    image = Pillow.open(source, formats=(kind,))
+    image = begun(source, kind)
     if stored and list(image.size) != stored:  # its parts contradict each other: it may be larger than it said
         raise Refusal("contradiction")
     if draft:
@@ -81,11 +92,9 @@ def still(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 def _first(data: bytes, request: dict[str, Any]) -> tuple[Image, tuple[int, int]]:
     """Return a picture's pixels, upright, and its sides as they are stored; what moves is no picture."""
-    from PIL import Image as Pillow
     from PIL import ImageOps
 
-    Pillow.MAX_IMAGE_PIXELS = None  # the sides are judged here, and told
-    image = Pillow.open(BytesIO(data), formats=(request["kind"],))
+    image = begun(BytesIO(data), request["kind"])
     pictures, stored = getattr(image, "n_frames", 1), image.size
     if pictures > 1 and image.format not in _PAGED:
         raise Refusal("moving", pictures=pictures)
