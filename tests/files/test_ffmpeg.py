@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kling_tools.files.ffmpeg import LIMIT_SELF, Encoder, file_argument
+from kling_tools.files.children import LIMIT_SELF
+from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.model.errors import EncoderMissing, MediaFailed
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX processes")
@@ -92,8 +93,8 @@ async def test_a_cancelled_run_takes_its_whole_group_along(tmp_path: Path) -> No
 async def test_the_child_sees_none_of_our_secrets_and_has_limits(tmp_path: Path) -> None:
     script = (
         "import os, resource as r, time\n"
-        "limits, until = (r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_AS), time.time() + 5\n"
-        "while any(r.getrlimit(x)[0] < 0 for x in limits) and time.time() < until: pass\n"
+        "limits, until = (r.RLIMIT_CPU, r.RLIMIT_FSIZE, r.RLIMIT_AS, r.RLIMIT_NOFILE), time.time() + 5\n"
+        "while r.getrlimit(r.RLIMIT_CORE)[0] and time.time() < until: pass\n"
         "print(sorted(os.environ), [r.getrlimit(x)[0] for x in limits])"
     )
     said = (await program(tmp_path, script).run([], timeout=10)).decode()
@@ -105,7 +106,18 @@ async def test_the_child_sees_none_of_our_secrets_and_has_limits(tmp_path: Path)
 @posix
 def test_the_way_in_without_prlimit_sets_the_same_limits() -> None:
     shown = "import resource as r; print(r.getrlimit(r.RLIMIT_CPU)[0], r.getrlimit(r.RLIMIT_FSIZE)[0])"
-    limited = [sys.executable, "-I", "-S", "-c", LIMIT_SELF, "7", "4096", str(4 << 30), sys.executable, "-c", shown]
+    limited = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        LIMIT_SELF,
+        "RLIMIT_CPU RLIMIT_FSIZE",
+        "7 4096",
+        sys.executable,
+        "-c",
+        shown,
+    ]
     assert subprocess.run(limited, capture_output=True, text=True, timeout=10, check=True).stdout == "7 4096\n"
 
 

@@ -77,6 +77,8 @@ STARTS = [b"", b"RIFF\0\0\0\0WAVEfmt ", b"RIFF\x99\0\0\0WEBPVP8 ", b"ID3\4\0\0",
 def test_no_beginning_fails(start: bytes, tail: bytes, size: int | None) -> None:
     facts_of_head(start + tail, size)
     facts_of_head(b"\0\0\0\x10ftypisom\0\0\0\0" + tail, size)
+    facts_of_head(b"\0\0\0\x10ftypheic\0\0\0\0" + tail, size)
+    facts_of_head(b"\0\0\0\x10ftypavif\0\0\0\0\0\0\1\0meta\0\0\0\0" + tail, size)
 
 
 def test_what_is_none_of_them_is_nothing() -> None:

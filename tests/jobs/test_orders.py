@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.files.conftest import picture_bytes
+from tests.jobs.finished import finished
 from tests.jobs.house import NO_FILES, RICH, a_house
 from tests.promises import keeps
 from tests.providers.values import PICTURE, PLAN, an_order
@@ -15,10 +17,11 @@ from tests.studio.open import a_picture
 from kling_tools.files.inputs import Inputs
 from kling_tools.jobs.orders import fingerprint
 from kling_tools.model.errors import BadMedia, UnknownTask
-from kling_tools.model.media import TaskRef
+from kling_tools.model.media import TaskRef, parse_media
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order
 from kling_tools.model.status import Status
+from kling_tools.model.tasks import Output
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +82,35 @@ async def test_a_task_is_sent_also_by_a_process_with_other_input_roots(tmp_path:
         assert await elsewhere.resume(task) == order
         with pytest.raises(BadMedia, match="outside"):
             await elsewhere.prepare(task.plan, task.id, "sandbox")
+
+
+@keeps("nothing-twice")
+async def test_a_converted_picture_is_sent_to_the_byte_by_the_next_process_unless_its_file_was_changed(
+    tmp_path: Path,
+) -> None:
+    async with a_house(tmp_path) as house:
+        path = Path(a_picture(tmp_path, "fox.webp"))
+        path.write_bytes(picture_bytes(640, 360, "WEBP"))
+        task, order = await house.decide(image=str(path))
+        assert (order.media[0].mime, bool(order.media[0].note)) == ("image/jpeg", True)
+        assert await house.orders.resume(task) == order
+        assert (await house.decide(image=str(path)))[0].fingerprint == task.fingerprint
+        path.write_bytes(picture_bytes(640, 361, "WEBP"))
+        with pytest.raises(BadMedia, match="changed after the task was decided"):
+            await house.orders.resume(task)
+
+
+async def test_a_file_that_a_task_does_not_have_is_refused_with_how_many_there_are(tmp_path: Path) -> None:
+    made = [Output(kind="image", url="", path=a_picture(tmp_path, f"{n}.jpg")) for n in range(3)]
+    async with a_house(tmp_path) as house:
+        task = await finished(house, *made)
+        for written in (f"{task.id}#3", f"kling://tasks/{task.id}#3", f"kling://tasks/{task.id}/video#3"):
+            ref = parse_media(written)
+            assert isinstance(ref, TaskRef)
+            assert await house.orders.output_path(ref) == Path(made[2].path)
+        with pytest.raises(BadMedia, match="has no file 12: it made 3 files") as caught:
+            await house.orders.output_path(TaskRef(task.id, 12))
+        assert f"{task.id}#1 to {task.id}#3" in caught.value.advice
 
 
 async def test_a_file_behind_a_link_is_read_again_by_the_next_process(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from kling_tools.jobs.sources import KEPT_SECONDS, Sources
 from kling_tools.model.errors import BadMedia, UnknownTask
 from kling_tools.model.media import Source
 from kling_tools.model.plan import Input
-from kling_tools.model.requests import CreateElement, CreateVideo, CreateVoice, EditVideo, LipSync
+from kling_tools.model.requests import CreateElement, CreateVideo, CreateVoice, EditVideo, ExtendVideo, LipSync
 from kling_tools.model.specs import ElementSpec
 from kling_tools.model.tasks import Output
 
@@ -61,7 +61,8 @@ async def test_a_file_tells_its_kind_sides_and_length(
     async with a_house(tmp_path) as house:
         places = replace(house.sources, inputs=replace(house.sources.inputs, roots=(Path("/"),)))
         picture, clip, sound = a_picture(tmp_path), str(clips["wide"]), str(sounds["mp3"])
-        found = await places.of(CreateVideo(prompt="x", image=picture, references=[clip, sound]))
+        found = dict(await places.of(CreateVideo(prompt="x", image=picture, references=[sound])))
+        found |= await places.of(ExtendVideo(video=clip, prompt="x"))
         assert {text: source.kind for text, source in found.items()} == {
             picture: "image",
             clip: "video",
@@ -71,6 +72,17 @@ async def test_a_file_tells_its_kind_sides_and_length(
         assert (found[clip].width, found[clip].has_audio, found[clip].made_here) == (160, True, False)
         assert found[clip].seconds == pytest.approx(2, abs=0.4)
         assert found[sound].seconds == pytest.approx(3, abs=0.1)
+
+
+async def test_a_video_of_ones_own_is_refused_before_its_figures_are_judged(
+    tmp_path: Path, clips: Mapping[str, Path]
+) -> None:
+    async with a_house(clips["wide"].parent) as house:
+        clip = str(clips["wide"])
+        for request in (EditVideo(video=clip, prompt="snow"), CreateVideo(prompt="x", references=[clip])):
+            with pytest.raises(BadMedia, match="has no upload for a file") as caught:
+                await house.sources.of(request)
+            assert "the id of a finished task, or an https address" in caught.value.advice
 
 
 async def test_a_file_of_the_wrong_kind_is_refused_by_the_arguments_name(

@@ -118,7 +118,7 @@ def open_accounts(settings: Settings, clock: Clock, between: Between | None = No
     roots = settings.input_roots
     if roots is None:
         roots = default_roots(settings.output_dir, _here(), _home())
-    orders = Orders(journal, Inputs((*roots, brought_dir(settings))), settings.ffmpeg)
+    orders = Orders(journal, Inputs((*roots, brought_dir(settings)), settings.ffmpeg), settings.ffmpeg)
     accounts: tuple[Account, ...] = ()
     complaint: BadSettings | None = None
     try:

@@ -156,8 +156,12 @@ def _box(head: bytes, at: int, limit: int) -> tuple[bytes, int, int]:
     return kind, at + header, at + length
 
 
-def _boxes(data: bytes) -> dict[bytes, list[bytes]]:
-    """Return the contents of a container's boxes by type, in order."""
+def parts(data: bytes) -> dict[bytes, list[bytes]]:
+    """Return the contents of a container's boxes by type, in order.
+
+    Raises:
+        MediaFailed: they are damaged, or more than any real ones.
+    """
     found: dict[bytes, list[bytes]] = {}
     at = 0
     for _ in range(_MAX_INNER):
@@ -169,19 +173,20 @@ def _boxes(data: bytes) -> dict[bytes, list[bytes]]:
     raise MediaFailed("The file has more parts than any real one.")
 
 
-def _one(boxes: dict[bytes, list[bytes]], kind: bytes) -> bytes:
+def part(boxes: dict[bytes, list[bytes]], kind: bytes) -> bytes:
+    """Return the first box of a type, or nothing."""
     return boxes.get(kind, [b""])[0]
 
 
 def _index(moov: bytes, size: int, fragments: bool) -> Index:
-    boxes = _boxes(moov)
+    boxes = parts(moov)
     traks = boxes.get(b"trak", [])
     if len(traks) > _MAX_TRACKS:
         raise MediaFailed("The file has more tracks than any real one.")
     tracks = tuple(_track(trak) for trak in traks)
     if any(track.data_end > size for track in tracks):
         raise MediaFailed("The file is cut off: its last pictures or sounds are missing.")
-    _, scale, duration = _times(_one(boxes, b"mvhd"))
+    _, scale, duration = _times(part(boxes, b"mvhd"))
     seconds = duration / scale
     known = isfinite(seconds) and seconds <= MAX_SECONDS
     return Index(tracks, seconds if known else 0.0, fragments or b"mvex" in boxes)
@@ -197,23 +202,23 @@ def _times(box: bytes) -> tuple[int, int, int]:
 
 
 def _track(trak: bytes) -> Track:
-    boxes = _boxes(trak)
-    media = _boxes(_one(boxes, b"mdia"))
-    kind = _one(media, b"hdlr")[8:12]
+    boxes = parts(trak)
+    media = parts(part(boxes, b"mdia"))
+    kind = part(media, b"hdlr")[8:12]
     if kind not in (b"vide", b"soun"):
         return Track()
-    table = _boxes(_one(_boxes(_one(media, b"minf")), b"stbl"))
-    _, scale, duration = _times(_one(media, b"mdhd"))
-    entry = _one(table, b"stsd")[8:]
-    width, height = _shown(_one(boxes, b"tkhd"), entry) if kind == b"vide" else (0, 0)
-    last_at, rate = _pace(_one(table, b"stts"), scale)
+    table = parts(part(parts(part(media, b"minf")), b"stbl"))
+    _, scale, duration = _times(part(media, b"mdhd"))
+    entry = part(table, b"stsd")[8:]
+    width, height = _shown(part(boxes, b"tkhd"), entry) if kind == b"vide" else (0, 0)
+    last_at, rate = _pace(part(table, b"stts"), scale)
     return Track(
         kind=kind,
         codec=_codec("".join(chr(c) for c in entry[4:8] if 32 < c < 127)),
         width=width,
         height=height,
         seconds=duration / scale,
-        samples=_count(_one(table, b"stsz"), at=8),
+        samples=_count(part(table, b"stsz"), at=8),
         last_at=last_at,
         rate=rate,
         data_end=_data_end(table),
@@ -240,12 +245,12 @@ def _count(box: bytes, at: int = 4) -> int:
 def decoder_setup(track: Track) -> bytes:
     """Return what a decoder of H.264 or AAC is set up with, without the bit rates beside it; nothing for others."""
     try:
-        boxes = _boxes(track.entry[86 if track.kind == b"vide" else 36 : int.from_bytes(track.entry[:4])])
+        boxes = parts(track.entry[86 if track.kind == b"vide" else 36 : int.from_bytes(track.entry[:4])])
     except MediaFailed:
         return b""
     if track.kind == b"vide":
-        return _one(boxes, b"avcC")
-    esds = _one(boxes, b"esds")
+        return part(boxes, b"avcC")
+    esds = part(boxes, b"esds")
     found = _SOUND_SETUP.search(esds)
     return found[1] if found else esds
 
@@ -268,10 +273,10 @@ def _pace(stts: bytes, scale: int) -> tuple[float, float]:
 def _data_end(table: dict[bytes, list[bytes]]) -> int:
     """Return where the last chunk of a track ends in the file; 0 where there is no table to tell."""
     wide = b"co64" in table
-    offsets = _one(table, b"co64" if wide else b"stco")
+    offsets = part(table, b"co64" if wide else b"stco")
     width = 8 if wide else 4
     chunks, room = _count(offsets), (len(offsets) - 8) // width
-    runs, sizes = _one(table, b"stsc"), _one(table, b"stsz")
+    runs, sizes = part(table, b"stsc"), part(table, b"stsz")
     if not chunks or not runs or not sizes:
         return 0
     if chunks > room:

@@ -1,41 +1,23 @@
-"""Finding ffmpeg and running it as a child that cannot outstay, outgrow or outreach its task.
+"""Finding ffmpeg and running it as a child that is held to its limits, on local files only.
 
-It decodes files from strangers, so it gets limits, a bare environment without our keys, and local files only.
-
-How the limits reach the child: a `preexec_fn` runs Python between fork and exec, which can deadlock in a process with
-threads, and a shell is not used. Linux sets them from the parent (`prlimit`), in the first millisecond of the child's
-life. Other POSIX systems start through a one-line Python that limits itself and becomes ffmpeg. Windows has the
-timeout only.
+It decodes files from strangers; what keeps it in its place is in `children`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import signal
-import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from kling_tools.files.children import MAX_OUTPUT, Given, Limits, run
 from kling_tools.model.errors import EncoderMissing, MediaFailed, quoted
 
-MAX_OUTPUT = 64 << 20
-_MAX_STDERR = 4096
 _MEMORY = 4 << 30  # address space: ffmpeg reserves about 1 GB for its threads before it works
 _FILE = 4 << 30
-_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 _BEFORE = ("-nostdin", "-hide_banner", "-loglevel", "error")
 _INPUT = ("-protocol_whitelist", "file,pipe", "-i")
-LIMIT_SELF = """\
-import os, resource as r, sys
-for name, most in zip(("RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_AS"), map(int, sys.argv[1:4])):
-    try: r.setrlimit(getattr(r, name), (most, most))
-    except (OSError, ValueError): pass
-os.execv(sys.argv[4], sys.argv[4:])
-"""
 
 
 def file_argument(path: Path) -> str:
@@ -77,7 +59,7 @@ class Encoder:
         args: Sequence[str],
         *,
         timeout: float,
-        stdin: bytes | None = None,
+        stdin: Given = None,
         max_output: int = MAX_OUTPUT,
     ) -> bytes:
         """Run ffmpeg and return its standard output. `timeout` in seconds, of wall time and of CPU time per core.
@@ -86,112 +68,17 @@ class Encoder:
             EncoderMissing: the program cannot be started.
             MediaFailed: it failed, took too long, or wrote more than `max_output` bytes.
         """
-        process = await self._start(args, timeout, stdin is not None)
-        try:
-            async with asyncio.timeout(timeout):
-                feeding = _feed(process, stdin)
-                output, errors, _ = await asyncio.gather(_output(process, max_output), _errors(process), feeding)
-                await process.wait()
-        except TimeoutError as error:
-            raise MediaFailed(f"ffmpeg did not finish within {timeout:g} s.") from error
-        finally:
-            await _end(process)
-        if output is None:
-            raise MediaFailed(f"ffmpeg wrote more than {max_output} bytes.")
-        if process.returncode:
-            said = quoted(errors.decode(errors="replace").strip()) if errors.strip() else "no reason given"
-            how = "was stopped by its limits" if process.returncode < 0 else "could not read the file"
-            raise MediaFailed(f"ffmpeg {how} ({said}).")
-        return output
-
-    async def _start(self, args: Sequence[str], timeout: float, fed: bool) -> asyncio.subprocess.Process:
         command = [self.path, *_BEFORE]
         for arg in args:
             command += _INPUT if arg == "-i" else (arg,)
-        cpu = int(timeout * (os.cpu_count() or 1)) + 1
-        if sys.platform not in ("linux", "win32") and sys.executable:
-            command = [sys.executable, "-I", "-S", "-c", LIMIT_SELF, str(cpu), str(_FILE), str(_MEMORY), *command]
+        limits = Limits(cpu=int(timeout * (os.cpu_count() or 1)) + 1, memory=_MEMORY, file=_FILE)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE if fed else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-                start_new_session=True,  # its own process group, which is killed whole
-                creationflags=0x08000000 if sys.platform == "win32" else 0,  # no console window
-            )
+            ended = await run(command, limits, name="ffmpeg", timeout=timeout, given=stdin, max_output=max_output)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "a bad argument"
             raise EncoderMissing(f"ffmpeg at {quoted(self.path, 160)} cannot be started: {reason}.") from error
-        _limit(process.pid, cpu)
-        return process
-
-
-def _limit(pid: int, cpu: int) -> None:
-    if sys.platform == "linux":
-        import resource
-
-        for limit, most in ((resource.RLIMIT_CPU, cpu), (resource.RLIMIT_FSIZE, _FILE), (resource.RLIMIT_AS, _MEMORY)):
-            with suppress(OSError, ValueError):  # it has already ended, or a stricter limit is in force
-                resource.prlimit(pid, limit, (most, most))
-
-
-async def _feed(process: asyncio.subprocess.Process, data: bytes | None) -> None:
-    if process.stdin is None:
-        return
-    with suppress(BrokenPipeError, ConnectionResetError):  # it may have read enough
-        process.stdin.write(data or b"")
-        await process.stdin.drain()
-    process.stdin.close()
-    with suppress(BrokenPipeError, ConnectionResetError):
-        await process.stdin.wait_closed()
-
-
-async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | None:
-    """Return what it writes; None, and no process, once that is more than `most` bytes."""
-    assert process.stdout is not None
-    blocks, size = [], 0
-    while block := await process.stdout.read(1 << 18):
-        size += len(block)
-        if size <= most:
-            blocks.append(block)
-        else:
-            _kill(process)
-    return b"".join(blocks) if size <= most else None
-
-
-async def _errors(process: asyncio.subprocess.Process) -> bytes:
-    """Read all it says, so that it never waits for us, and keep the beginning."""
-    assert process.stderr is not None
-    kept = b""
-    while block := await process.stderr.read(1 << 14):
-        kept += block[: _MAX_STDERR - len(kept)]
-    return kept
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        if process.returncode is None and sys.platform != "win32":
-            os.killpg(process.pid, signal.SIGKILL)
-        elif process.returncode is None:
-            process.kill()
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill whatever is left of the group, and reap it even while we are being cancelled."""
-    _kill(process)
-    waiting = asyncio.ensure_future(_drained(process))
-    try:
-        await asyncio.shield(waiting)
-    except asyncio.CancelledError:
-        await asyncio.wait([waiting])
-        raise
-
-
-async def _drained(process: asyncio.subprocess.Process) -> None:
-    """Read its pipes to their end: a full one that nobody reads would keep the event loop from noticing the death."""
-    for pipe in (process.stdout, process.stderr):
-        while pipe is not None and await pipe.read(1 << 18):
-            pass
-    await process.wait()
+        if ended.code:
+            said = quoted(ended.errors.decode(errors="replace").strip()) if ended.errors.strip() else "no reason given"
+            how = "was stopped by its limits" if ended.code < 0 else "could not read the file"
+            raise MediaFailed(f"ffmpeg {how} ({said}).")
+        return ended.output

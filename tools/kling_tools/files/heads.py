@@ -6,11 +6,9 @@ import struct
 
 from kling_tools.files.boxes import is_mp4
 from kling_tools.files.mp4 import VideoFacts, container, facts_in
-from kling_tools.files.pictures import Damaged, read_header, sniff
+from kling_tools.files.pictures import MEASURED, Damaged, read_header, sniff
 from kling_tools.files.sounds import BrokenSound, measure
 from kling_tools.model.media import Source
-
-_PICTURES = ("jpeg", "png", "WebP")
 
 
 def facts_of_head(head: bytes, size: int | None = None) -> Source | None:
@@ -56,7 +54,7 @@ def known_sound(kind: str, seconds: float | None, size: int | None) -> Source:
 
 def _picture(head: bytes, kind: str, size: int | None) -> Source:
     try:
-        width, height = read_header(head, kind).shown if kind in _PICTURES else (None, None)
+        width, height = read_header(head, kind).shown if kind in MEASURED else (None, None)
     except (Damaged, struct.error):
         width = height = None
     return Source(kind="image", format=kind.lower(), width=width, height=height, size=size)

@@ -1,6 +1,7 @@
 """A person's own pictures, videos and sounds, opened so that nothing else on the machine can be read through us.
 
-Everything Kling would refuse in a picture or sound is refused here, before a byte leaves, with number and remedy.
+Everything Kling would refuse in a picture or sound is refused here, before a byte leaves, with number and remedy; a
+picture that only has to be converted is converted (`preparing`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -15,14 +18,13 @@ from typing import BinaryIO
 from kling_tools.files.boxes import is_mp4, read_index
 from kling_tools.files.heads import facts_of_head, known_sound, known_video
 from kling_tools.files.mp4 import VideoFacts, container, video_facts
-from kling_tools.files.opening import Opened, opened_inside
-from kling_tools.files.pictures import Damaged, Header, read_header, sniff
+from kling_tools.files.opening import Opened, opened_inside, read_start
+from kling_tools.files.preparing import picture_of
 from kling_tools.files.sounds import BrokenSound, SoundFacts, read_sound, sniff_sound
 from kling_tools.model.errors import BadMedia, MediaFailed
-from kling_tools.model.inputs import SoundLimits, listed, megabytes, sound_problem
+from kling_tools.model.inputs import SoundLimits, listed, sound_problem
 from kling_tools.model.media import ImageLimits, Medium, Source
 
-MAX_PIXELS = 50_000_000  # measured: 169 Mpx in a 493 kB PNG took 669 MB to decode
 _HEAD = 32
 _BLOCK = 1 << 20
 _MIMES = {"mp3": "audio/mpeg", "wav": "audio/wav", "m4a": "audio/mp4", "aac": "audio/aac"}
@@ -51,17 +53,24 @@ class Clip:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The files a person lets us read: those below `roots`, and of those only pictures, videos and sounds."""
+    """The files a person lets us read: those below `roots`, and of those only pictures, videos and sounds.
+
+    `ffmpeg` is the setting; it decodes what Pillow does not.
+    """
 
     roots: tuple[Path, ...]
+    ffmpeg: str = ""
 
     async def picture(self, path: Path, limits: ImageLimits, *, name: str = "image") -> Medium:
-        """Return a picture that fits the limits; `name` is the argument's. Relative paths start where we run.
+        """Return a picture that fits the limits, converted where it has to be. Relative paths start where we run.
+
+        `name` is the argument's.
 
         Raises:
             BadMedia: missing, unreadable, outside the roots, not a picture, or of a size or shape Kling does not take.
         """
-        return await asyncio.to_thread(_picture, path, self.roots, limits, name)
+        async with _opened(path, self.roots, name) as file:
+            return await picture_of(file, limits, name, self.ffmpeg)
 
     async def sound(self, path: Path, limits: SoundLimits, *, name: str = "audio") -> Medium:
         """Return a sound that fits the limits, with its length in seconds; `name` is the argument's.
@@ -96,20 +105,31 @@ class Inputs:
         return await asyncio.to_thread(_video, path, self.roots)
 
 
+@asynccontextmanager
+async def _opened(path: Path, roots: tuple[Path, ...], name: str) -> AsyncIterator[Opened]:
+    """Open a file as `opened_inside` does; when cancelled meanwhile, close what was opened all the same."""
+    with ExitStack() as stack:
+        opening = asyncio.ensure_future(asyncio.to_thread(stack.enter_context, opened_inside(path, roots, name)))
+        try:
+            yield await asyncio.shield(opening)
+        finally:
+            await asyncio.wait([opening])
+
+
 def _video(path: Path, roots: tuple[Path, ...]) -> Path:
     with opened_inside(path, roots, "video") as file:
-        if not is_mp4(_read(file, _HEAD, "video")):
+        if not is_mp4(read_start(file, _HEAD, "video")):
             raise BadMedia("The file for video is no MP4 or MOV video.", advice="Convert it to MP4.")
         return file.path
 
 
 def _known(path: Path, roots: tuple[Path, ...], name: str) -> Source:
     with opened_inside(path, roots, name) as file:
-        head = _read(file, _BLOCK, name)
+        head = read_start(file, _BLOCK, name)
         found = facts_of_head(head, file.size) if not is_mp4(head) else None
         if found is not None and found.kind == "image":
             return found
-        if is_mp4(head) and not _is_sound(file):
+        if is_mp4(head) and sniff_sound(head) != "m4a" and not _is_sound(file):
             return known_video(container(head), _film(file, name), file.size)
         if not is_mp4(head) and not sniff_sound(head):
             raise BadMedia(f"The file for {name} is no picture, video or sound.", advice="Pass another file.")
@@ -120,7 +140,7 @@ def _known(path: Path, roots: tuple[Path, ...], name: str) -> Source:
 
 def _clip(path: Path, roots: tuple[Path, ...], name: str) -> Clip:
     with opened_inside(path, roots, name) as file:
-        head = _read(file, _HEAD, name)
+        head = read_start(file, _HEAD, name)
         if not is_mp4(head):
             raise BadMedia(f"The file for {name} is no MP4 or MOV video.", advice="Convert it to MP4.")
         return Clip(file.path, file.size, container(head), _film(file, name))
@@ -160,13 +180,13 @@ def _again(file: Opened) -> BinaryIO:
 
 def _sound(path: Path, roots: tuple[Path, ...], limits: SoundLimits, name: str) -> Medium:
     with opened_inside(path, roots, name) as file:
-        head = _read(file, _HEAD, name)
+        head = read_start(file, _HEAD, name)
         if not sniff_sound(head) and not is_mp4(head):
             takes = listed(limits.formats)
             raise BadMedia(f"The content of the file for {name} is no sound.", advice=f"Kling takes {takes}.")
         if file.size > limits.max_bytes:
             raise _too_much(file.size, limits, name)
-        data = _read(file, limits.max_bytes + 1, name)
+        data = read_start(file, limits.max_bytes + 1, name)
     if len(data) > limits.max_bytes:  # it grew since it was measured
         raise _too_much(len(data), limits, name)
     facts = _heard(data, name)
@@ -186,101 +206,3 @@ def _sound(path: Path, roots: tuple[Path, ...], limits: SoundLimits, name: str) 
 def _too_much(size: int, limits: SoundLimits, name: str) -> BadMedia:
     problem = sound_problem(limits, seconds=None, size=size, kind=None, name=name)
     return BadMedia(problem or "", advice="Save it as MP3 or M4A, or cut it.")
-
-
-def _picture(path: Path, roots: tuple[Path, ...], limits: ImageLimits, name: str) -> Medium:
-    with opened_inside(path, roots, name) as file:
-        kind = _format(_read(file, _HEAD, name), limits, name)
-        if file.size > limits.max_bytes:
-            raise _too_large(file.size, limits, name)
-        data = _read(file, limits.max_bytes + 1, name)
-    if len(data) > limits.max_bytes:  # it grew since it was measured
-        raise _too_large(len(data), limits, name)
-    try:
-        header = read_header(data, kind)
-    except Damaged as error:
-        raise _damaged(name, str(error)) from error
-    _check_sides(header, limits, name)
-    if not header.whole:
-        raise _damaged(name, "its end is missing")
-    _decode(data, kind, header, name)
-    return Medium(
-        data=data,
-        width=header.shown[0],
-        height=header.shown[1],
-        mime=f"image/{kind}",
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
-
-
-def _read(file: Opened, most: int, name: str) -> bytes:
-    """Return the file's first `most` bytes."""
-    blocks, left = [], most
-    try:
-        os.lseek(file.fd, 0, os.SEEK_SET)
-        while left > 0 and (block := os.read(file.fd, min(left, _BLOCK))):
-            blocks.append(block)
-            left -= len(block)
-    except OSError as error:
-        raise BadMedia(f"The file for {name} cannot be read: {error.strerror}.", advice="Check the disk.") from error
-    return b"".join(blocks)
-
-
-def _format(head: bytes, limits: ImageLimits, name: str) -> str:
-    kind = sniff(head)
-    if kind in limits.formats:
-        return kind
-    takes = " and ".join(word.upper() for word in limits.formats)
-    if not head:
-        raise BadMedia(f"The file for {name} is empty.", advice="Use another picture.")
-    if kind == "video":
-        raise BadMedia(f"The file for {name} is a video.", advice="Pass a picture, or the task id of a result.")
-    if kind:
-        what = kind.upper() if kind.islower() else kind
-        raise BadMedia(f"The file for {name} is a {what} file; Kling takes {takes}.", advice=f"Convert it to {takes}.")
-    raise BadMedia(f"The content of the file for {name} is no picture.", advice=f"Kling takes {takes}.")
-
-
-def _check_sides(header: Header, limits: ImageLimits, name: str) -> None:
-    width, height = header.shown
-    size = f"The file for {name} is {width}x{height} px"
-    if width * height > MAX_PIXELS:
-        raise BadMedia(f"{size}; at most {MAX_PIXELS // 10**6} megapixels are opened.", advice="Use a smaller picture.")
-    if min(width, height) < limits.min_side:
-        least = f"Kling needs at least {limits.min_side} px on each side"
-        raise BadMedia(f"{size}; {least}.", advice="Use a larger picture.")
-    if max(width, height) > limits.max_ratio * min(width, height):
-        most = f"{limits.max_ratio:g}"
-        raise BadMedia(f"{size}; Kling takes ratios from 1:{most} to {most}:1.", advice="Crop the picture.")
-
-
-def _decode(data: bytes, kind: str, header: Header, name: str) -> None:
-    """Decode every pixel where Pillow is installed: `verify()` passes a JPEG that is cut in half."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return
-    from io import BytesIO
-
-    try:
-        with Image.open(BytesIO(data), formats=(kind.upper(),)) as image:
-            # The bomb limit as an error: Pillow's own is a process-wide warning, and no thread can turn it alone.
-            sound = image.size == header.stored
-            if sound:
-                image.draft("RGB", (1, 1))  # all of a JPEG's data is read, at an eighth of its sides
-                image.load()
-    except Exception as error:  # on hostile data Pillow raises whatever the broken part leads to
-        raise _damaged(name, "it cannot be decoded") from error
-    if not sound:
-        raise _damaged(name, "its parts contradict each other")
-
-
-def _damaged(name: str, reason: str) -> BadMedia:
-    return BadMedia(f"The file for {name} is damaged: {reason}.", advice="Save it again or use another picture.")
-
-
-def _too_large(size: int, limits: ImageLimits, name: str) -> BadMedia:
-    return BadMedia(
-        f"The file for {name} has {megabytes(size)}; Kling takes at most {megabytes(limits.max_bytes)}.",
-        advice="Save it smaller, for example as JPEG.",
-    )

@@ -20,6 +20,7 @@ _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
 
+_BLOCK = 1 << 20
 _TYPES = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe"),
@@ -84,6 +85,23 @@ def read_small(path: Path, most: int = 1 << 20) -> str:
 def real_roots(roots: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return the roots without links; one that does not exist admits nothing."""
     return tuple(Path(os.path.realpath(root)) for root in roots)
+
+
+def read_start(file: Opened, most: int, name: str) -> bytes:
+    """Return the file's first `most` bytes; `name` is the argument's.
+
+    Raises:
+        BadMedia: it cannot be read.
+    """
+    blocks, left = [], most
+    try:
+        os.lseek(file.fd, 0, os.SEEK_SET)
+        while left > 0 and (block := os.read(file.fd, min(left, _BLOCK))):
+            blocks.append(block)
+            left -= len(block)
+    except OSError as error:
+        raise BadMedia(f"The file for {name} cannot be read: {error.strerror}.", advice="Check the disk.") from error
+    return b"".join(blocks)
 
 
 @contextmanager

@@ -10,17 +10,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kling_tools.files.decoding import MAX_PIXELS, Undecoded, can_decode, draw_sheet
 from kling_tools.files.ffmpeg import Encoder, file_argument
-from kling_tools.files.inputs import MAX_PIXELS
 from kling_tools.files.opening import open_regular
 from kling_tools.files.pictures import Damaged, read_header, sniff
-from kling_tools.files.preview import GAP, GROUND, MAX_FRAMES, QUALITIES, RAW, Layout, Sheet, lay_out, ppm_to_jpeg
+from kling_tools.files.preview import GAP, GROUND, MAX_FRAMES, RAW, Layout, Sheet, lay_out, ppm_to_jpeg
 from kling_tools.model.errors import MediaFailed, quoted
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 _MAX_BYTES = 100 << 20
 _TIMEOUT = 60.0
@@ -52,8 +48,9 @@ async def picture_sheet(
     pictures = await asyncio.to_thread(lambda: [_measured(path) for path in paths])
     sides = [picture.shown for picture in pictures]
     grid = lay_out(len(paths), max(w for w, _ in sides), max(h for _, h in sides), max_width)
-    jpeg = await asyncio.to_thread(_with_pillow, pictures, grid, max_bytes)
-    if jpeg is None:
+    if can_decode():
+        jpeg = await _with_pillow(pictures, grid, max_bytes)
+    else:
         jpeg = await _with_ffmpeg(encoder or Encoder.find(), pictures, grid, max_bytes)
     return Sheet(jpeg, *_whole(grid), (), grid.columns)
 
@@ -80,46 +77,17 @@ def _whole(grid: Layout) -> tuple[int, int]:
     return grid.columns * (grid.width + GAP) - GAP, grid.rows * (grid.height + GAP) - GAP
 
 
-def _with_pillow(pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes | None:
+async def _with_pillow(pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes:
+    named = [{"path": str(p.path), "kind": p.kind.upper(), "stored": p.stored} for p in pictures]
+    cell, ground = (grid.width, grid.height), f"#{GROUND:06x}"
+    layout = {"sides": _whole(grid), "columns": grid.columns, "cell": cell, "gap": GAP, "ground": ground}
     try:
-        from PIL import Image as Pillow
-    except ImportError:
-        return None
-    from io import BytesIO
-
-    sheet = Pillow.new("RGB", _whole(grid), f"#{GROUND:06x}")
-    for index, picture in enumerate(pictures):
-        small = _small(picture, (grid.width, grid.height))
-        left = index % grid.columns * (grid.width + GAP) + (grid.width - small.width) // 2
-        top = index // grid.columns * (grid.height + GAP) + (grid.height - small.height) // 2
-        sheet.paste(small, (left, top), small)
-    jpeg = b""
-    for quality, _ in QUALITIES:
-        sheet.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
-        jpeg = out.getvalue()
-        if len(jpeg) <= max_bytes:
-            break
-    return jpeg
-
-
-def _small(picture: _Picture, box: tuple[int, int]) -> Image:
-    """Return a picture as it is shown, within the box; what is transparent stays so."""
-    from PIL import Image as Pillow
-    from PIL import ImageOps
-
-    try:
-        with Pillow.open(picture.path, formats=(picture.kind.upper(),)) as image:
-            if image.size != picture.stored:  # its parts contradict each other: it may be larger than it said
-                raise MediaFailed(f"{quoted(picture.path.name, 130)} is damaged.")
-            image.draft("RGB", (2 * max(box), 2 * max(box)))
-            image.load()
-            shown = ImageOps.exif_transpose(image).convert("RGBA")
-            shown.thumbnail(box)
-            return shown
-    except MediaFailed:
-        raise
-    except Exception as error:  # on hostile data Pillow raises whatever the broken part leads to
-        raise MediaFailed(f"{quoted(picture.path.name, 130)} cannot be decoded.") from error
+        return await draw_sheet(named, layout, max_bytes)
+    except Undecoded as error:
+        number = error.figures.get("number")
+        broken = next((p for place, p in enumerate(pictures) if place == number), None)
+        name = quoted(broken.path.name, 130) if broken else "A picture"
+        raise MediaFailed(f"{name} cannot be decoded.") from error
 
 
 async def _with_ffmpeg(encoder: Encoder, pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes:

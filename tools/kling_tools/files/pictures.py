@@ -1,8 +1,8 @@
 """What a picture's first bytes say: its format by content and its sides, read before anything is decoded.
 
-Three formats and some sixty lines, because a general reader also accepts a dozen formats that do not occur, and walks
-20 MB of fill bytes for seconds. Kling takes two of them; WebP comes as a result. Pillow is optional; this is what
-stands without it.
+Few formats and few lines, because a general reader also accepts a dozen formats that do not occur, and walks 20 MB of
+fill bytes for seconds. Kling takes two of them; WebP comes as a result, HEIC and AVIF from phones. Pillow is optional;
+this is what stands without it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import re
 import struct
 from dataclasses import dataclass
 
-from kling_tools.files.boxes import AVIF, HEIC, is_mp4
+from kling_tools.files.boxes import AVIF, HEIC, is_mp4, part, parts
+from kling_tools.model.errors import MediaFailed
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_SEGMENTS = 2_000
@@ -43,11 +44,12 @@ class Damaged(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """A picture's stored sides in pixels, and as shown once its EXIF orientation is applied."""
+    """A picture's stored sides in pixels, and as shown once its EXIF orientation is applied; `turned`: it has one."""
 
     stored: tuple[int, int]
     shown: tuple[int, int]
     whole: bool
+    turned: bool = False
 
 
 def sniff(head: bytes) -> str:
@@ -65,12 +67,12 @@ def sniff(head: bytes) -> str:
 
 
 def read_header(data: bytes, kind: str) -> Header:
-    """Return the sides of a "jpeg", "png" or "WebP", and whether its end is there.
+    """Return the sides of a "jpeg", "png", "WebP", "AVIF" or "HEIC", and whether its end is there, where that shows.
 
     Raises:
         Damaged: the structure is broken before the sides are known.
     """
-    header = (_png if kind == "png" else _webp if kind == "WebP" else _jpeg)(data)
+    header = _READERS[kind](data)
     if not all(header.stored):
         raise Damaged("it says that a side is 0 px")
     return header
@@ -109,7 +111,7 @@ def _webp(data: bytes) -> Header:
 
 
 def _jpeg(data: bytes) -> Header:
-    at, sides, turned = 2, None, False
+    at, sides, orientation = 2, None, 1
     for _ in range(_MAX_SEGMENTS):
         marker = _MARKER.match(data, at)
         if marker is None or marker.end() + 2 > len(data):
@@ -125,18 +127,18 @@ def _jpeg(data: bytes) -> Header:
             height, width = struct.unpack(">HH", body[1:5])
             sides = (width, height)
         elif kind == 0xE1 and body.startswith(b"Exif\0\0"):
-            turned = turned or _orientation(body[6:]) >= 5
+            orientation = max(orientation, _orientation(body[6:]))
         elif kind == 0xDA:  # pixels from here on, where FF is stuffed: a lone FFD9 is the end
             if sides is None:
                 break
             if data.count(b"\xff\xda", at) > _MAX_SCANS:
                 raise Damaged("it has more scans than any real picture")
             whole = data.find(b"\xff\xd9", at + length) >= 0
-            return Header(sides, _turned(sides) if turned else sides, whole)
+            return _upright(sides, orientation, whole)
         at += length
     if sides is None:
         raise Damaged("its header is broken or cut off")
-    return Header(sides, _turned(sides) if turned else sides, whole=False)
+    return _upright(sides, orientation, whole=False)
 
 
 def _orientation(exif: bytes) -> int:
@@ -156,5 +158,39 @@ def _orientation(exif: bytes) -> int:
     return 1
 
 
-def _turned(sides: tuple[int, int]) -> tuple[int, int]:
-    return sides[1], sides[0]
+def _upright(sides: tuple[int, int], orientation: int, whole: bool) -> Header:
+    shown = (sides[1], sides[0]) if orientation >= 5 else sides
+    return Header(sides, shown, whole, turned=orientation > 1)
+
+
+def _heif(data: bytes) -> Header:
+    """Return the sides of the largest picture: the others are its tiles and its thumbnail."""
+    sides = (struct.unpack(">II", box[4:12]) for box in _properties(data).get(b"ispe", []) if len(box) == 12)
+    largest = max(sides, key=lambda pair: pair[0] * pair[1], default=None)
+    if largest is None:
+        raise Damaged("its header is missing")
+    return Header((largest[0], largest[1]), (largest[0], largest[1]), whole=True)
+
+
+def heif_profile(data: bytes) -> bytes:
+    """Return the colour profile (ICC) that a HEIC carries in its first bytes; nothing where there is none."""
+    try:
+        return next((box[4:] for box in _properties(data).get(b"colr", []) if box[:4] == b"prof"), b"")
+    except Damaged:
+        return b""
+
+
+def _properties(data: bytes) -> dict[bytes, list[bytes]]:
+    at = 0
+    try:
+        while data[at + 4 : at + 8] not in (b"meta", b""):
+            at += max(8, int.from_bytes(data[at : at + 4]))
+        meta = parts(data[at + 12 : at + int.from_bytes(data[at : at + 4])])
+        return parts(part(parts(part(meta, b"iprp")), b"ipco"))
+    except MediaFailed as error:
+        raise Damaged("its header is broken or cut off") from error
+
+
+_READERS = {"png": _png, "jpeg": _jpeg, "WebP": _webp, "AVIF": _heif, "HEIC": _heif}
+#: What `read_header` reads.
+MEASURED = frozenset(_READERS)

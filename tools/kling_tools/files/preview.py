@@ -1,7 +1,7 @@
 """Pictures of a video for an agent that cannot play it: a contact sheet, the frame at a time, the last frame.
 
 A sheet is one decoding pass: seeking to each of nine frames was measured to cost three times as much. ffmpeg hands over
-raw pixels; Pillow writes the times on them and makes the JPEG, and where it is missing ffmpeg makes one without times.
+raw pixels; `decoding` writes the times on them and makes the JPEG; without Pillow ffmpeg makes one without times.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from kling_tools.files.decoding import Mark, draw_marks
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.mp4 import VideoFacts, read_facts
 from kling_tools.model.errors import MediaFailed
@@ -22,7 +22,7 @@ GAP = 4  # pixels between cells
 GROUND = 0x1C1C1C
 _SCREEN = 4 / 3
 _TIMEOUT = 60.0
-QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
+_QUALITIES = (3, 5, 8, 12, 20, 31)  # of mjpeg: they look like those of `decoding`
 _PNG_PIXELS = 2_200_000  # raw, that is 6.6 MB: a PNG of it stays under the 10 MB of kling-official 11
 
 
@@ -109,7 +109,7 @@ async def contact_sheet(
     return Sheet(jpeg, *_sides(raw), times, grid.columns)
 
 
-def _marks(grid: Layout, times: tuple[float, ...]) -> list[tuple[int, int, str]]:
+def _marks(grid: Layout, times: tuple[float, ...]) -> list[Mark]:
     """Return the lower left corner of each cell and the text that belongs there."""
     across, down = grid.width + GAP, grid.height + GAP
     places = ((index % grid.columns, index // grid.columns, at) for index, at in enumerate(times))
@@ -171,46 +171,17 @@ def _sides(ppm: bytes) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-async def ppm_to_jpeg(encoder: Encoder, ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes:
+async def ppm_to_jpeg(encoder: Encoder, ppm: bytes, marks: list[Mark], max_bytes: int) -> bytes:
     """Return a JPEG of the first quality that fits `max_bytes`; of the lowest where none does."""
     _sides(ppm)
-    made = await asyncio.to_thread(_with_pillow, ppm, marks, max_bytes)
+    made = await draw_marks(ppm, marks, max_bytes)
     if made is not None:
         return made
     jpeg = b""
-    for _, quality in QUALITIES:
+    for quality in _QUALITIES:
         args = ["-f", "image2pipe", "-c:v", "ppm", "-i", "pipe:0", "-c:v", "mjpeg", "-q:v", str(quality)]
         args += ["-pix_fmt", "yuvj420p", "-f", "image2pipe", "pipe:1"]
         jpeg = await encoder.run(args, timeout=_TIMEOUT, stdin=ppm)
         if len(jpeg) <= max_bytes:
             break
     return jpeg
-
-
-def _with_pillow(ppm: bytes, marks: list[tuple[int, int, str]], max_bytes: int) -> bytes | None:
-    try:
-        from PIL import Image, ImageDraw, ImageFont
-    except ImportError:
-        return None
-    from io import BytesIO
-
-    with Image.open(BytesIO(ppm), formats=("PPM",)) as image:
-        image.load()
-        draw, font = ImageDraw.Draw(image, "RGBA"), ImageFont.load_default(13)
-        for left, bottom, text in marks:
-            _mark(draw, font, (left, bottom), text)
-        jpeg = b""
-        for quality, _ in QUALITIES:
-            image.save(out := BytesIO(), "JPEG", quality=quality, optimize=True)
-            jpeg = out.getvalue()
-            if len(jpeg) <= max_bytes:
-                break
-        return jpeg
-
-
-def _mark(draw: Any, font: Any, corner: tuple[int, int], text: str) -> None:
-    """Write a time into a cell's lower left corner, readable on any picture."""
-    left, bottom = corner[0] + 4, corner[1] - 4
-    box = draw.textbbox((left + 5, bottom - 4), text, font=font, anchor="ls")
-    draw.rounded_rectangle((left, box[1] - 4, box[2] + 5, bottom), radius=4, fill=(0, 0, 0, 170))
-    draw.text((left + 5, bottom - 4), text, font=font, anchor="ls", fill=(255, 255, 255, 255))

@@ -59,7 +59,9 @@ class Orders:
             BadMedia: a medium is gone or was changed since the price was agreed on.
         """
         admitted = await asyncio.to_thread(_folders, task.plan)
-        order = await replace(self, inputs=Inputs(admitted)).prepare(task.plan, task.id, task.account)
+        order = await replace(self, inputs=replace(self.inputs, roots=admitted)).prepare(
+            task.plan, task.id, task.account
+        )
         # Empty: it was decided by a version that reckoned otherwise.
         if task.fingerprint and fingerprint(task.account, order) != task.fingerprint:
             raise BadMedia("A file was changed after the task was decided.", advice="Create it again.")
@@ -85,10 +87,7 @@ class Orders:
             case SoundLimits() as limits:
                 return await self.inputs.sound(path, limits, name=given.name)
             case _:
-                raise BadMedia(
-                    f"Kling takes {given.name} by address only, and has no upload for a file.",
-                    advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
-                )
+                raise no_upload(given.name)
 
     async def _of_task(self, ref: TaskRef, given: Input, account: str) -> Medium:
         task, output = await self.output(ref)
@@ -98,7 +97,7 @@ class Orders:
             path = await self._path(task, output)
             limits = given.limits if isinstance(given.limits, ImageLimits) else None
             assert limits is not None
-            return replace(await Inputs((path.parent,)).picture(path, limits, name=given.name), sha256=mark)
+            return replace(await self._among(path).picture(path, limits, name=given.name), sha256=mark)
         if given.kind == "image" and output.kind == "video":
             return replace(await self._last_frame(await self._path(task, output)), sha256=mark)
         if output.kind != given.kind:
@@ -109,7 +108,7 @@ class Orders:
         known = bool(remote_id) and not self._dead(output)
         if output.kind == "audio" and not known and isinstance(given.limits, SoundLimits):
             path = await self._path(task, output)
-            return replace(await Inputs((path.parent,)).sound(path, given.limits, name=given.name), sha256=mark)
+            return replace(await self._among(path).sound(path, given.limits, name=given.name), sha256=mark)
         self._alive(task, output)
         return Medium(
             kind=given.kind,
@@ -120,6 +119,9 @@ class Orders:
             seconds=output.seconds or given.seconds,
             sha256=mark,
         )
+
+    def _among(self, path: Path) -> Inputs:
+        return replace(self.inputs, roots=(path.parent,))
 
     def _alive(self, task: Task, output: Output) -> None:
         if self._dead(output):
@@ -160,10 +162,7 @@ class Orders:
             raise self.journal.missing(ref.task_id)
         kept = [o for o in task.outputs if o.path]
         if len(kept) < ref.output:
-            raise BadMedia(
-                f"Task {task.id} has no file {ref.output}; its status is {task.status.shown}.",
-                advice=f"check_status task_id={task.id} tells when it is done.",
-            )
+            raise _not_there(task, ref.output, len(kept))
         return task, kept[ref.output - 1]
 
     async def _path(self, task: Task, output: Output) -> Path:
@@ -172,6 +171,24 @@ class Orders:
             gone = f"The file of task {task.id} is no longer at {path}."
             raise BadMedia(gone, advice="Pass the path it was moved to.")
         return path
+
+
+def no_upload(name: str) -> BadMedia:
+    """Return the refusal of a file that Kling would have to fetch."""
+    return BadMedia(
+        f"Kling takes {name} by address only, and has no upload for a file.",
+        advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
+    )
+
+
+def _not_there(task: Task, number: int, kept: int) -> BadMedia:
+    if not kept:
+        return BadMedia(
+            f"Task {task.id} has no file {number}; its status is {task.status.shown}.",
+            advice=f"check_status task_id={task.id} tells when it is done.",
+        )
+    has, last = ("one file", "") if kept == 1 else (f"{kept} files", f" to {task.id}#{kept}")
+    return BadMedia(f"Task {task.id} has no file {number}: it made {has}.", advice=f"Write {task.id}#1{last}.")
 
 
 def _folders(plan: Plan) -> tuple[Path, ...]:

@@ -15,7 +15,7 @@ from kling_tools.client.probing import Prober
 from kling_tools.files.heads import facts_of_head
 from kling_tools.files.inputs import Inputs
 from kling_tools.jobs.journal import Journal
-from kling_tools.jobs.orders import Orders
+from kling_tools.jobs.orders import Orders, no_upload
 from kling_tools.model.errors import BadMedia, quoted
 from kling_tools.model.media import FileRef, MediaKind, Source, TaskRef, UrlRef, parse_media
 from kling_tools.model.requests import SpendingRequest
@@ -53,6 +53,9 @@ class Sources:
         found = dict(zip(asked, known, strict=True))
         for name, text, kind in named:
             self._fits(name, found[text], kind)
+            # Said before its figures are judged: nobody should mend a video that cannot be sent anyway.
+            if found[text].kind == "video" and name not in request.brought and isinstance(parse_media(text), FileRef):
+                raise no_upload(name)
         for name in request.media:
             value = getattr(request, name)
             for text in value if isinstance(value, list) else [value]:

@@ -1,6 +1,6 @@
 """Media as agents name it (one string) and as the wire needs it (bytes or an address).
 
-Agents write a path, an `https://` URL or a task id; nothing here opens anything.
+Agents write a path, an `https://` URL, a task id or the address of a task's resource; nothing here opens anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ TASK_ID = re.compile(r"k[0-9a-z]{12}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two letters at least: C: is a drive
 _LONGEST_PATH = 4096
 _NAMES = "Use a path, an https URL or a task id."
-_TASK_REF = re.compile(rf"({TASK_ID.pattern})(?:#([1-9]))?")
+#: `/video` is the resource of a task's first file, whatever that is.
+_TASK_REF = re.compile(rf"(?:kling://tasks/)?({TASK_ID.pattern})(/video)?(?:#(\d{{1,4}}))?")
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def parse_media(text: str) -> MediaRef:
         BadMedia: inline data, plain http, another scheme, or what can be neither a path nor an address.
     """
     text = text.strip()
-    if match := _TASK_REF.fullmatch(text):
-        return TaskRef(match[1], int(match[2] or 1))
+    if (match := _TASK_REF.fullmatch(text)) and (not match[2] or "://" in text):
+        return _of_task(match[1], match[3] or "1")
     try:
         parts = urlsplit(text if _SCHEME.match(text) else "")
         host = parts.hostname
@@ -70,9 +71,17 @@ def parse_media(text: str) -> MediaRef:
         raise BadMedia("Inline data is not taken.", advice="Save it as a file and pass its path, or pass an https URL.")
     if parts.scheme in {"https", "file"}:
         raise BadMedia(f"{quoted(text, 80)} is not a whole address.", advice=_NAMES)
+    if parts.scheme == "kling":
+        raise BadMedia(f"{quoted(text, 80)} is no task's file.", advice="Write the task id, or kling://tasks/TASK_ID.")
     if parts.scheme:
         raise BadMedia(f"{quoted(parts.scheme, 20)} addresses are not taken.", advice=_NAMES)
     return _file(text)
+
+
+def _of_task(task_id: str, number: str) -> TaskRef:
+    if int(number) == 0:
+        raise BadMedia("The files of a task are counted from #1.", advice=f"Write {task_id}#1.")
+    return TaskRef(task_id, int(number))
 
 
 def _file(text: str) -> FileRef:
@@ -90,7 +99,8 @@ def _file(text: str) -> FileRef:
 class Medium:
     """An input ready for the wire: `data`, or `url`, or `remote_id` where the provider made it itself.
 
-    Sides in pixels and `seconds` are 0 where only the provider can tell. `sha256` marks the content.
+    Sides in pixels and `seconds` are 0 where only the provider can tell. `sha256` marks what was given, also where
+    something else was made of it; then `note` says what.
     """
 
     kind: MediaKind = "image"
@@ -102,6 +112,7 @@ class Medium:
     seconds: float = 0.0
     mime: str = ""
     sha256: str = ""
+    note: str = ""
 
     def __repr__(self) -> str:
         """Keep megabytes of picture out of logs and tracebacks."""

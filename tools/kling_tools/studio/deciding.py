@@ -85,6 +85,7 @@ class Decisions:
             simulated=account.simulated,
             account=account.name,
             fingerprint=fingerprint(account.name, order),
+            notes=tuple(dict.fromkeys(medium.note for medium in order.media if medium.note)),
         )
         if self.needs_confirmation(plan.price) and not request.confirm_cost:
             self._ask_the_person(task)
@@ -96,7 +97,7 @@ class Decisions:
 
     def _ask_the_person(self, task: Task) -> None:
         hold(task, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
-        notes = "".join(f" {note}" for note in task.plan.notes)
+        notes = "".join(f" {note}" for note in (*task.notes, *task.plan.notes))
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "
             f"{dollars(self.opened.settings.confirm_above_usd)} the person has to agree.{notes}",
