@@ -21,7 +21,7 @@ from kling_tools.model.errors import MediaFailed
 MAX_PIXELS = 50_000_000  # of one frame
 MAX_SECONDS = 3600.0
 _WHOLE = 4_000_000_000  # pixels of a film; of a longer one only the key frames are decoded
-_CANDIDATES = 48  # pictures, evenly spread, to choose from; beside them the first one after each cut
+_CANDIDATES = 32  # pictures, evenly spread, to choose from; beside them the first one after each cut
 _MOST_CUTS = 64
 _CUT = 0.1  # scdet's own threshold
 _SHORTEST_SHOT = 0.2  # seconds: what changes back sooner is a flash
