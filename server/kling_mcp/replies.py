@@ -18,6 +18,7 @@ from typing import Any
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel
 
+from kling_mcp.looks import look_text
 from kling_tools.model.errors import SPENT_SENTENCES, KlingError, quoted
 from kling_tools.model.money import dollars
 from kling_tools.operations.answers import (
@@ -27,6 +28,7 @@ from kling_tools.operations.answers import (
     DeductionFacts,
     DeletedFacts,
     EstimateFacts,
+    FilmFacts,
     LibraryFacts,
     LookFacts,
     ModelFacts,
@@ -218,22 +220,13 @@ def _deduction(deduction: DeductionFacts) -> str:
 
 @tell.register
 def _look(facts: LookFacts) -> str:
-    if facts.shows == "pictures":
-        mark = " SIMULATED, not a Kling result." if facts.simulated else ""
-        which = f"All {facts.pictures} pictures" if facts.pictures > 1 else "The picture"
-        return f"{which}, scaled down.{mark}\nFile: {facts.path}"
-    times = ", ".join(f"{t:g}" for t in facts.times)
-    sheet = f"Contact sheet, row by row, of the frames at {times} s (at_seconds shows one larger)"
-    shown = sheet if facts.shows == "sheet" else f"Frame at {times} s"
-    sound = "with sound" if facts.has_audio else "without sound"
-    mark = " SIMULATED, not a Kling result." if facts.simulated else ""
-    video = f"{facts.seconds:g} s, {facts.width}x{facts.height}, {facts.codec}, {sound}"
-    return f"{shown}. The video: {video}.{mark}\nFile: {facts.path}"
+    return look_text(facts)
 
 
 @links.register
 def _look_links(facts: LookFacts) -> list[ResourceLink]:
-    return [_file(PurePath(facts.path).as_uri(), facts.path, facts)]
+    both = [facts, *([facts.compared] if facts.compared else [])]
+    return [_file(PurePath(film.path).as_uri(), film.path, film) for film in both]
 
 
 def money(cost: CostFacts) -> str:
@@ -284,7 +277,7 @@ def _output(output: OutputFacts, number: str) -> str:
     return f"Finished at Kling and being fetched to this disk: {output.kind}."
 
 
-def _file(uri: str, path: str, facts: TaskFacts | LookFacts) -> ResourceLink:
+def _file(uri: str, path: str, facts: TaskFacts | FilmFacts) -> ResourceLink:
     mark = "Simulated, not a Kling result" if facts.simulated else None
     return ResourceLink(
         type="resource_link", uri=uri, name=PurePath(path).name, description=mark, mime_type=guess_type(path)[0]

@@ -15,6 +15,7 @@ from tests.files.test_inputs import bomb
 
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.picture_sheet import picture_sheet
+from kling_tools.files.preview import Size
 from kling_tools.model.errors import MediaFailed
 
 COLOURS = ((220, 30, 30), (30, 200, 30), (30, 30, 220), (200, 200, 30))
@@ -49,7 +50,7 @@ def colours(jpeg: bytes, columns: int, cells: int) -> list[int]:
 async def test_one_picture_is_scaled_down_and_small_ones_are_left(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(picture_bytes(2000, 1000, orientation=6))
-    sheet = await picture_sheet([path], max_width=500)
+    sheet = await picture_sheet([path], size=Size(500, 100_000))
     assert (sheet.width, sheet.height, sheet.columns, sheet.times) == (250, 500, 1, ())
     assert Image.open(BytesIO(sheet.jpeg)).size == (250, 500)
     path.write_bytes(picture_bytes(320, 200, "PNG"))
@@ -58,7 +59,7 @@ async def test_one_picture_is_scaled_down_and_small_ones_are_left(tmp_path: Path
 
 @pytest.mark.anyio
 async def test_several_are_shown_in_their_order_whatever_their_shape(pictures: list[Path]) -> None:
-    sheet = await picture_sheet(pictures, max_width=600)
+    sheet = await picture_sheet(pictures, size=Size(600, 100_000))
     assert Image.open(BytesIO(sheet.jpeg)).size == (sheet.width, sheet.height)
     assert max(sheet.width, sheet.height) <= 600
     assert colours(sheet.jpeg, sheet.columns, 4) == [0, 1, 2, 3]
@@ -68,7 +69,7 @@ async def test_several_are_shown_in_their_order_whatever_their_shape(pictures: l
 async def test_a_sheet_keeps_to_its_bytes_and_what_is_clear_is_dark(tmp_path: Path) -> None:
     path = tmp_path / "noise.png"
     Image.effect_noise((400, 400), 90).convert("RGB").save(path)
-    assert len((await picture_sheet([path], max_bytes=60_000)).jpeg) <= 60_000
+    assert len((await picture_sheet([path], size=Size(1024, 60_000))).jpeg) <= 60_000
     Image.new("RGBA", (300, 300), (255, 255, 255, 0)).save(path)
     dark = Image.open(BytesIO((await picture_sheet([path])).jpeg)).getpixel((150, 150))
     assert isinstance(dark, tuple)
@@ -98,7 +99,9 @@ from pathlib import Path
 sys.modules["PIL"] = None
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.picture_sheet import picture_sheet
-sheet = asyncio.run(picture_sheet([Path(p) for p in sys.argv[2:]], encoder=Encoder(sys.argv[1]), max_width=600))
+from kling_tools.files.preview import Size
+paths, size = [Path(p) for p in sys.argv[2:]], Size(600, 100_000)
+sheet = asyncio.run(picture_sheet(paths, encoder=Encoder(sys.argv[1]), size=size))
 sys.stdout.buffer.write(sheet.columns.to_bytes(1, "big") + sheet.jpeg)
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import zlib
 from dataclasses import replace
@@ -19,7 +18,7 @@ from tests.files.test_inputs import bomb
 from kling_tools.files import decoding
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.inputs import Inputs
-from kling_tools.model.errors import BadMedia, MediaFailed
+from kling_tools.model.errors import BadMedia
 from kling_tools.model.media import ImageLimits, Medium
 
 pytestmark = pytest.mark.anyio
@@ -199,11 +198,8 @@ async def test_a_file_that_is_larger_than_any_picture_is_not_read(tmp_path: Path
         await Inputs((tmp_path,)).picture(path, LIMITS)
 
 
-async def test_raw_pixels_that_are_none_are_refused_and_so_is_a_child_that_claims_anything(tmp_path: Path) -> None:
-    for pixels in (b"P6 30000 30000 255\n", b"P6 7000 7000 255\n", b"P6 2 2 255\n1", b"", zlib.compress(b"x")):
-        with pytest.raises(MediaFailed, match="cannot be drawn"):
-            await decoding.draw_marks(pixels, [], 100_000)
-    made = asyncio.get_running_loop().create_future()
-    made.set_exception(MediaFailed("The film is broken."))
-    with pytest.raises(MediaFailed, match="The film is broken"):
-        await decoding.draw_marks(made, [], 100_000)
+async def test_raw_pixels_that_are_none_are_refused() -> None:
+    huge, large, cut = b"P6 30000 30000 255\n", b"P6 7000 7000 255\n", b"P6 2 2 255\n1"
+    for pixels, side in ((huge, 30_000), (large, 7000), (cut, 2), (b"", 1), (zlib.compress(b"x"), 1)):
+        with pytest.raises(decoding.Undecoded):
+            await decoding.verify(pixels, "ppm", (side, side))

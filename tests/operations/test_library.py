@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.jobs.house import House, a_house
 from tests.promises import keeps
-from tests.studio.open import a_picture, ask, refused, studio_of
+from tests.studio.open import a_picture, ask, studio_of
 
 from kling_mcp.replies import tell
 from kling_sandbox import Fault
@@ -149,7 +149,7 @@ async def test_the_pictures_of_a_task_are_seen_together(tmp_path: Path) -> None:
         assert video.status in {"submitted", "processing"}
 
 
-async def test_a_sound_is_not_looked_at_but_named_with_its_file(tmp_path: Path) -> None:
+async def test_a_sound_is_seen_as_a_waveform_with_its_loudness(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         studio = studio_of(house)
         made = await ask(studio, "create_speech", text=TEXT)
@@ -158,7 +158,7 @@ async def test_a_sound_is_not_looked_at_but_named_with_its_file(tmp_path: Path) 
         told = tell(task)
         assert f"File: {done.outputs[0].path}" in told
         assert f"audio={made.task_id} uses it in lip_sync or create_avatar" in told
-        error = await refused(
-            studio, Refused, "made a sound", done.outputs[0].path, by="view_video", task_id=task.task_id
-        )
-        assert "Give the person the path" in error.advice
+        look = await ask(studio, "view_video", task_id=task.task_id)
+        assert (look.shows, look.has_audio, look.simulated) == ("waveform", True, True)
+        assert -60 < look.loudness_lufs < 0
+        assert "LUFS" in tell(look)

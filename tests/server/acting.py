@@ -28,7 +28,7 @@ from kling_tools.model.tasks import Output, Task
 from kling_tools.operations.all import ALL
 from kling_tools.operations.operation import Answer, Effect, Operation, Report
 from kling_tools.settings import Settings
-from kling_tools.studio import Look, Quote, Studio, TaskPage
+from kling_tools.studio import Film, Look, Quote, Studio, TaskPage
 
 Era = Literal["auto", "legacy"]
 
@@ -124,7 +124,8 @@ class ActingStudio(Studio):
 def a_look(path: Path) -> Look:
     """Return a look at a video of five seconds."""
     facts = VideoFacts(seconds=5.0, width=1280, height=720, has_audio=True, codec="h264", complete=True)
-    return Look(path, b"\xff\xd8jpeg", 1280, 720, (0.2, 2.5, 4.8), facts, simulated=True)
+    film = Film(path, 4_800_000, 5.0, 1280, 720, facts, codec="h264", simulated=True)
+    return Look("sheet", b"\xff\xd8jpeg", film, (0.2, 2.5, 4.8))
 
 
 def settings_in(directory: Path, **changes: Any) -> Settings:

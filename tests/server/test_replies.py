@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp.types import CallToolResult, ImageContent, ResourceLink
@@ -24,9 +25,11 @@ from tests.server.acting import (
     text_of,
 )
 
+from kling_mcp.replies import links, tell
 from kling_tools.model.requests import Request
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Charge, Failure
+from kling_tools.operations.answers import FilmFacts, LookFacts
 from kling_tools.operations.operation import Answer, Report
 from kling_tools.studio import Studio
 
@@ -137,6 +140,28 @@ async def test_a_look_comes_with_a_picture(era: Era, tmp_path: Path) -> None:
     (picture,) = [block for block in result.content if isinstance(block, ImageContent)]
     assert picture.mime_type == "image/jpeg"
     assert "SIMULATED" in text_of(result)
+
+
+def test_a_look_tells_what_a_director_would_ask_and_nothing_that_was_not_looked_for(tmp_path: Path) -> None:
+    film: dict[str, Any] = {"path": str(tmp_path / "a.mp4"), "size": 4_800_000, "seconds": 5, "width": 1280}
+    film |= {"height": 720, "fps": 24, "codec": "h264", "has_audio": True, "simulated": False}
+    found = {"cuts": [1.3, 2.5], "black": [[0, 0.5]], "frozen": [], "silent": [[2, 3.5]], "loudness_lufs": -23.1}
+    sheet = LookFacts(**film, **found, peak_dbfs=-14, task_id=None, shows="sheet", times=[0, 2.5], pictures=0)
+    told = tell(sheet)
+    assert "frames at 0, 2.5 s" in told
+    assert "5 s, 1280x720, 24 fps, h264, 4.8 MB, with sound (-23.1 LUFS, peak -14 dBFS)." in told
+    assert "Cuts at 1.3, 2.5 s. Black 0-0.5 s. Silent 2-3.5 s." in told
+    assert "Frozen" not in told
+    other = FilmFacts(**(film | {"path": str(tmp_path / "b.mp4"), "has_audio": False, "simulated": True}))
+    pair = sheet.model_copy(update={"shows": "side_by_side", "times": [0, 0, 5, 4], "compared": other})
+    a, b = tell(pair).split("B: ")
+    assert "A at 0, 5 s, B at 0, 4 s" in a
+    assert "SIMULATED" not in a
+    assert "without sound. SIMULATED" in b
+    assert str(tmp_path / "b.mp4") in b
+    frame = LookFacts(**film, task_id=None, shows="frame", times=[1.5], pictures=0)
+    assert tell(frame).startswith("Frame at 1.5 s. The video: 5 s, 1280x720, 24 fps, h264, 4.8 MB, with sound.")
+    assert [link.name for link in links(pair)] == ["a.mp4", "b.mp4"]
 
 
 @both_eras

@@ -40,7 +40,7 @@ SELF_EXPLAINING = {
         "negative_prompt",
     ),
     *("keep_sound", "prompt", "voice", "volume", "original_volume", "count", "aspect_ratio", "text", "speed", "kind"),
-    *("page", "name", "description", "tags", "id", "days"),
+    *("page", "name", "description", "tags", "id", "days", "frames", "at_seconds", "compare_with", "detail"),
 }
 #: What Kling itself calls them; whoever uses them knows them from there.
 KLINGS_OWN = {"cfg_scale", "fidelity", "human_fidelity"}

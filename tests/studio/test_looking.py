@@ -12,6 +12,7 @@ from tests.studio.open import Reports, a_studio, ask, studio_of
 from kling_tools.model import errors
 from kling_tools.model.errors import BadMedia, InvalidArguments
 from kling_tools.model.requests import CreateVideo
+from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +95,27 @@ async def test_a_video_outside_the_roots_is_not_looked_at(tmp_path: Path) -> Non
         for video in (str(tmp_path / "secret.mp4"), "https://example.com/a.mp4", "/dev/zero"):
             with pytest.raises(BadMedia):
                 await ask(studio, "view_video", video=video)
+
+
+async def test_two_results_are_compared_and_only_with_their_like(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        studio = studio_of(house)
+        films = [await ask(studio, "create_video", prompt=p, seconds=3) for p in ("one", "two")]
+        picture = await ask(studio, "create_image", prompt="a fox")
+        a, b, still = [made.task_id for made in (*films, picture)]
+        for task_id in (a, b, still):
+            await house.until(task_id, Status.SUCCEEDED)
+        pair = await ask(studio, "view_video", task_id=a, compare_with=b)
+        assert (pair.shows, len(pair.times), pair.simulated, pair.compared.simulated) == ("side_by_side", 8, True, True)
+        assert pair.path != pair.compared.path
+        assert pair.times[::2] == pair.times[1::2]
+        fine = await ask(studio, "view_video", task_id=a, compare_with=a, frames=2, detail="high")
+        assert len(fine.times) == 4
+        assert (await ask(studio, "view_video", task_id=still, compare_with=still)).pictures == 2
+        with pytest.raises(BadMedia, match="Only two videos"):
+            await ask(studio, "view_video", task_id=a, compare_with=still)
+        with pytest.raises(InvalidArguments, match="at_seconds or compare_with"):
+            await ask(studio, "view_video", task_id=a, compare_with=b, at_seconds=1)
 
 
 async def test_an_unfinished_task_has_nothing_to_look_at_yet(tmp_path: Path) -> None:

@@ -60,9 +60,18 @@ class Ended:
 
 
 async def run(
-    command: Sequence[str], limits: Limits, *, name: str, timeout: float, given: Given = None, max_output: int
+    command: Sequence[str],
+    limits: Limits,
+    *,
+    name: str,
+    timeout: float,
+    given: Given = None,
+    max_output: int,
+    max_errors: int = _MAX_STDERR,
 ) -> Ended:
     """Run a program to its end; `name` is for messages, `timeout` in seconds of wall time, also of what is made for it.
+
+    Of its words the first `max_errors` bytes are kept.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -76,7 +85,7 @@ async def run(
         raise
     try:
         async with asyncio.timeout(timeout):
-            reading, listening = _output(process, max_output), _errors(process)
+            reading, listening = _output(process, max_output), _errors(process, max_errors)
             # All three are over before anything is said: nobody else may read these pipes meanwhile.
             fed, output, errors = await asyncio.gather(_fed(process, given), reading, listening)
             await process.wait()
@@ -149,12 +158,12 @@ async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | Non
     return b"".join(blocks) if size <= most else None
 
 
-async def _errors(process: asyncio.subprocess.Process) -> bytes:
+async def _errors(process: asyncio.subprocess.Process, most: int) -> bytes:
     """Read all it says, so that it never waits for us, and keep the beginning."""
     assert process.stderr is not None
     kept = b""
     while block := await process.stderr.read(1 << 14):
-        kept += block[: _MAX_STDERR - len(kept)]
+        kept += block[: most - len(kept)]
     return kept
 
 

@@ -143,25 +143,6 @@ def _attempts(image: Image, request: dict[str, Any]) -> Iterator[tuple[Image, di
         yield small, ways[min(1, len(ways) - 1)]
 
 
-def marks(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """Write times into the cells of a sheet that comes as raw pixels."""
-    from PIL import ImageDraw, ImageFont
-
-    image = opened(BytesIO(sys.stdin.buffer.read()), "PPM", most=request["most"])
-    draw, font = ImageDraw.Draw(image, "RGBA"), ImageFont.load_default(13)
-    for left, bottom, text in request["marks"]:
-        _mark(draw, font, (left, bottom), text)
-    return {}, _jpeg(image, request)
-
-
-def _mark(draw: Any, font: Any, corner: tuple[int, int], text: str) -> None:
-    """Write a time into a cell's lower left corner, readable on any picture."""
-    left, bottom = corner[0] + 4, corner[1] - 4
-    box = draw.textbbox((left + 5, bottom - 4), text, font=font, anchor="ls")
-    draw.rounded_rectangle((left, box[1] - 4, box[2] + 5, bottom), radius=4, fill=(0, 0, 0, 170))
-    draw.text((left + 5, bottom - 4), text, font=font, anchor="ls", fill=(255, 255, 255, 255))
-
-
 def sheet(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Put pictures side by side, each in the middle of its cell."""
     from PIL import Image as Pillow
@@ -203,7 +184,7 @@ def _jpeg(image: Image, request: dict[str, Any]) -> bytes:
 def answer(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Do what was asked."""
     try:
-        return {"verify": verify, "still": still, "marks": marks, "sheet": sheet}[request["do"]](request)
+        return {"verify": verify, "still": still, "sheet": sheet}[request["do"]](request)
     except Refusal as refusal:
         return refusal.answer, b""
     except MemoryError:

@@ -35,9 +35,6 @@ _AT_ONCE = 2  # children; more would only take each other's memory
 
 _TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
-#: The lower left corner of a cell and what is written there.
-Mark = tuple[int, int, str]
-
 
 class Undecoded(ValueError):
     """The picture cannot be decoded or does not fit; `word` says why, `figures` how much.
@@ -100,23 +97,6 @@ async def make_still(
     if sides is None or sides != _pair(facts.get("sides")):
         raise Undecoded("damaged", {})
     return Still(data, made, sides, _pair(facts.get("stored")), str(facts.get("sha256"))[:64])
-
-
-async def draw_marks(ppm: Given, marks: Sequence[Mark], max_bytes: int) -> bytes | None:
-    """Return raw pixels (PPM) as a JPEG with texts on it, within `max_bytes` where it can; None without Pillow.
-
-    Given as a future the pixels may be made while the child starts.
-
-    Raises:
-        MediaFailed
-    """
-    if not can_decode():
-        return None
-    asked = {"do": "marks", "marks": list(marks), "max_bytes": max_bytes, "qualities": _QUALITIES}
-    try:
-        return _a_jpeg((await _ask(asked, ppm, max_bytes))[1])
-    except Undecoded as error:
-        raise MediaFailed("The picture cannot be drawn.") from error
 
 
 async def draw_sheet(pictures: Sequence[Mapping[str, Any]], layout: Mapping[str, Any], max_bytes: int) -> bytes:

@@ -11,18 +11,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kling_tools.files.children import MAX_OUTPUT, Given, Limits, run
+from kling_tools.files.children import MAX_OUTPUT, Ended, Given, Limits, run
 from kling_tools.model.errors import EncoderMissing, MediaFailed, quoted
 
 _MEMORY = 4 << 30  # address space: ffmpeg reserves about 1 GB for its threads before it works
 _FILE = 4 << 30
-_BEFORE = ("-nostdin", "-hide_banner", "-loglevel", "error")
+_BEFORE = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
+_MAX_REMARKS = 1 << 20
 _INPUT = ("-protocol_whitelist", "file,pipe", "-i")
 
 
 def file_argument(path: Path) -> str:
     """Return a path that ffmpeg can read neither as an option nor as another protocol."""
     return f"file:{path.absolute()}"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a run of ffmpeg wrote, and what it remarked on the way: lines, the level of each in brackets."""
+
+    output: bytes
+    remarks: str
 
 
 @dataclass(frozen=True)
@@ -68,17 +77,43 @@ class Encoder:
             EncoderMissing: the program cannot be started.
             MediaFailed: it failed, took too long, or wrote more than `max_output` bytes.
         """
+        return _checked(await self._run(["error", *args], timeout, stdin, max_output)).output
+
+    async def watch(self, args: Sequence[str], *, timeout: float, max_output: int = MAX_OUTPUT) -> Watched:
+        """Run ffmpeg as `run` does, and return also what its filters remarked.
+
+        Raises:
+            EncoderMissing, MediaFailed: as `run`; also where there is more to remark than of any real film.
+        """
+        ended = _checked(await self._run(["level+info", *args], timeout, None, max_output, max_errors=_MAX_REMARKS))
+        if len(ended.errors) >= _MAX_REMARKS:
+            raise MediaFailed("ffmpeg has more to say about the file than about any real one.")
+        return Watched(ended.output, ended.errors.decode(errors="replace"))
+
+    async def _run(self, args: Sequence[str], timeout: float, given: Given, most: int, max_errors: int = 4096) -> Ended:
         command = [self.path, *_BEFORE]
         for arg in args:
             command += _INPUT if arg == "-i" else (arg,)
         limits = Limits(cpu=int(timeout * (os.cpu_count() or 1)) + 1, memory=_MEMORY, file=_FILE)
         try:
-            ended = await run(command, limits, name="ffmpeg", timeout=timeout, given=stdin, max_output=max_output)
+            return await run(
+                command,
+                limits,
+                name="ffmpeg",
+                timeout=timeout,
+                given=given,
+                max_output=most,
+                max_errors=max_errors,
+            )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "a bad argument"
             raise EncoderMissing(f"ffmpeg at {quoted(self.path, 160)} cannot be started: {reason}.") from error
-        if ended.code:
-            said = quoted(ended.errors.decode(errors="replace").strip()) if ended.errors.strip() else "no reason given"
-            how = "was stopped by its limits" if ended.code < 0 else "could not read the file"
-            raise MediaFailed(f"ffmpeg {how} ({said}).")
-        return ended.output
+
+
+def _checked(ended: Ended) -> Ended:
+    if not ended.code:
+        return ended
+    # What was only remarked is no reason.
+    lines = [line for line in ended.errors.decode(errors="replace").strip().splitlines() if "[info]" not in line]
+    how = "was stopped by its limits" if ended.code < 0 else "could not read the file"
+    raise MediaFailed(f"ffmpeg {how} ({quoted(chr(10).join(lines)) if lines else 'no reason given'}).")

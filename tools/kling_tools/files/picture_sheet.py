@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kling_tools.files.canvas import GAP, GROUND_HEX, Canvas, Layout, lay_out
 from kling_tools.files.decoding import MAX_PIXELS, Undecoded, can_decode, draw_sheet
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.opening import open_regular
 from kling_tools.files.pictures import Damaged, read_header, sniff
-from kling_tools.files.preview import GAP, GROUND, MAX_FRAMES, RAW, Layout, Sheet, lay_out, ppm_to_jpeg
+from kling_tools.files.preview import LOW, MAX_FRAMES, Sheet, Size
+from kling_tools.files.screening import RAW_VIDEO
 from kling_tools.model.errors import MediaFailed, quoted
 
 _MAX_BYTES = 100 << 20
@@ -33,10 +35,8 @@ class _Picture:
     shown: tuple[int, int]
 
 
-async def picture_sheet(
-    paths: Sequence[Path], *, encoder: Encoder | None = None, max_width: int = 1024, max_bytes: int = 100_000
-) -> Sheet:
-    """Return one picture scaled down, or up to 16 in a grid in their order, as a JPEG within `max_bytes` where it can.
+async def picture_sheet(paths: Sequence[Path], *, encoder: Encoder | None = None, size: Size = LOW) -> Sheet:
+    """Return one picture scaled down, or up to 16 in a grid in their order, as a JPEG within `size` where that can be.
 
     The sheet has no times. `encoder` is used where Pillow is missing; without it one is looked for then.
 
@@ -47,12 +47,12 @@ async def picture_sheet(
         raise MediaFailed(f"A sheet shows 1 to {MAX_FRAMES} pictures, not {len(paths)}.")
     pictures = await asyncio.to_thread(lambda: [_measured(path) for path in paths])
     sides = [picture.shown for picture in pictures]
-    grid = lay_out(len(paths), max(w for w, _ in sides), max(h for _, h in sides), max_width)
+    grid = lay_out(len(paths), max(w for w, _ in sides), max(h for _, h in sides), size.side)
     if can_decode():
-        jpeg = await _with_pillow(pictures, grid, max_bytes)
+        jpeg = await _with_pillow(pictures, grid, size.bytes)
     else:
-        jpeg = await _with_ffmpeg(encoder or Encoder.find(), pictures, grid, max_bytes)
-    return Sheet(jpeg, *_whole(grid), (), grid.columns)
+        jpeg = await _with_ffmpeg(encoder or Encoder.find(), pictures, grid, size.bytes)
+    return Sheet(jpeg, *grid.sides, (), grid.columns)
 
 
 def _measured(path: Path) -> _Picture:
@@ -73,14 +73,10 @@ def _measured(path: Path) -> _Picture:
     return _Picture(path, kind, header.stored, header.shown)
 
 
-def _whole(grid: Layout) -> tuple[int, int]:
-    return grid.columns * (grid.width + GAP) - GAP, grid.rows * (grid.height + GAP) - GAP
-
-
 async def _with_pillow(pictures: Sequence[_Picture], grid: Layout, max_bytes: int) -> bytes:
     named = [{"path": str(p.path), "kind": p.kind.upper(), "stored": p.stored} for p in pictures]
-    cell, ground = (grid.width, grid.height), f"#{GROUND:06x}"
-    layout = {"sides": _whole(grid), "columns": grid.columns, "cell": cell, "gap": GAP, "ground": ground}
+    cell, ground = (grid.width, grid.height), f"#{GROUND_HEX}"
+    layout = {"sides": grid.sides, "columns": grid.columns, "cell": cell, "gap": GAP, "ground": ground}
     try:
         return await draw_sheet(named, layout, max_bytes)
     except Undecoded as error:
@@ -94,11 +90,13 @@ async def _with_ffmpeg(encoder: Encoder, pictures: Sequence[_Picture], grid: Lay
     inputs: list[str] = []
     for picture in pictures:
         inputs += ["-f", _DEMUXERS[picture.kind], "-i", file_argument(picture.path)]
-    size, ground = f"{grid.width}:{grid.height}", f"color=0x{GROUND:06x}"
-    fit = f"scale={size}:force_original_aspect_ratio=decrease,pad={size}:(ow-iw)/2:(oh-ih)/2:{ground}"
-    cells = [f"[{n}:v]{fit},setsar=1,format=rgb24[p{n}]" for n in range(len(pictures))]
+    size, ground = f"{grid.width}:{grid.height}", f"color=0x{GROUND_HEX}"
+    fit = f"scale={size}:force_original_aspect_ratio=decrease:out_range=full,pad={size}:(ow-iw)/2:(oh-ih)/2:{ground}"
+    cells = [f"[{n}:v]{fit},setsar=1,format=yuv420p[p{n}]" for n in range(len(pictures))]
     row = "".join(f"[p{n}]" for n in range(len(pictures)))
-    tile = f"tile={grid.columns}x{grid.rows}:nb_frames={len(pictures)}:padding={GAP}:{ground}"
-    graph = ";".join([*cells, f"{row}concat=n={len(pictures)},{tile}"])
-    raw = await encoder.run([*inputs, "-filter_complex", graph, "-frames:v", "1", *RAW], timeout=_TIMEOUT)
-    return await ppm_to_jpeg(encoder, raw, [], max_bytes)
+    graph = ";".join([*cells, f"{row}concat=n={len(pictures)}"])
+    raw = await encoder.run([*inputs, "-filter_complex", graph, *RAW_VIDEO], timeout=_TIMEOUT)
+    each = grid.width * grid.height * 3 // 2
+    if len(raw) != each * len(pictures):
+        raise MediaFailed("A picture cannot be decoded.")
+    return await Canvas.of(grid, [raw[n : n + each] for n in range(0, len(raw), each)]).jpeg(encoder, max_bytes)

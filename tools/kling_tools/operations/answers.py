@@ -157,20 +157,39 @@ class ModelsFacts(Facts):
     source: str
 
 
-class LookFacts(Facts):
-    """What is on the picture that came with it."""
+class FilmFacts(Facts):
+    """A file's own figures, and what was found in it; stretches are start and end in seconds.
 
-    task_id: str | None
+    What was not looked for is left out: a single frame says nothing about cuts, a silent film has no loudness.
+    `partial`: only key frames were decoded, so that shots between them are not known.
+    """
+
     path: str
-    shows: Literal["sheet", "frame", "pictures"]
-    times: list[float]
-    pictures: int
+    size: int
     seconds: float | None
     width: int
     height: int
-    has_audio: bool
+    fps: float | None = None
     codec: str
+    has_audio: bool
     simulated: bool
+    cuts: list[float] | None = None
+    black: list[list[float]] | None = None
+    frozen: list[list[float]] | None = None
+    silent: list[list[float]] | None = None
+    loudness_lufs: float | None = None
+    peak_dbfs: float | None = None
+    partial: bool = False
+
+
+class LookFacts(FilmFacts):
+    """What is on the picture that came with it; in `times` of two films A and B take turns, and `compared` is B."""
+
+    task_id: str | None
+    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform"]
+    times: list[float]
+    pictures: int
+    compared: FilmFacts | None = None
 
 
 class AssetFacts(Facts):

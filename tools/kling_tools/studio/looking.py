@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.mp4 import VideoFacts, read_facts
 from kling_tools.files.picture_sheet import picture_sheet
-from kling_tools.files.preview import contact_sheet, frame_at
+from kling_tools.files.preview import HIGH, LOW, WHOLE, contact_sheet, frame_at, side_by_side
+from kling_tools.files.screening import Heard, Screened
+from kling_tools.files.waveform import waveform
 from kling_tools.jobs.orders import Orders
 from kling_tools.model.errors import BadMedia, EncoderMissing
 from kling_tools.model.media import FileRef, TaskRef, parse_media
@@ -17,58 +20,159 @@ from kling_tools.model.requests import ViewVideo
 
 
 @dataclass(frozen=True)
-class Look:
-    """A picture of a result; `facts` where that is a video, `task_id` where it is known."""
+class Film:
+    """A file that was looked at; sides in pixels, those of its picture where it is no video.
+
+    `facts` where it is a video, `seen` where that was gone through, `heard` where there was something to hear.
+    """
 
     path: Path
-    jpeg: bytes
+    size: int
+    seconds: float | None
     width: int
     height: int
-    times: tuple[float, ...] = ()
     facts: VideoFacts | None = None
-    pictures: int = 0
+    seen: Screened | None = None
+    heard: Heard | None = None
+    codec: str = ""
     simulated: bool = False
 
 
+@dataclass(frozen=True)
+class Look:
+    """A picture of one result, or of two; `times` in seconds, `pictures` how many finished pictures it shows."""
+
+    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform"]
+    jpeg: bytes
+    film: Film
+    times: tuple[float, ...] = ()
+    pictures: int = 0
+    compared: Film | None = None
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is to be looked at: files of one kind, whether simulated."""
+
+    kind: Literal["video", "pictures", "sound"]
+    paths: tuple[Path, ...]
+    simulated: bool = False
+
+    @property
+    def path(self) -> Path:
+        return self.paths[0]
+
+
 async def look(request: ViewVideo, orders: Orders, ffmpeg: str) -> Look:
-    """Draw a contact sheet, one frame, or the pictures of a finished task.
+    """Draw a contact sheet, one frame, two films side by side, a sound, or the pictures of a finished task.
 
     Raises:
         UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
     """
     ref = TaskRef(request.task_id) if request.task_id else parse_media(request.video or "")
+    first = await _subject(ref, orders)
+    if request.compare_with is not None:
+        return await _both(request, first, await _subject(parse_media(request.compare_with), orders), ffmpeg)
+    match first.kind:
+        case "pictures":
+            return await _pictures(request, first, ffmpeg)
+        case "sound":
+            return await _sound(first, Encoder.find(ffmpeg))
+        case "video":
+            return await _video(request, first, Encoder.find(ffmpeg))
+
+
+async def _subject(ref: object, orders: Orders) -> _Subject:
     if isinstance(ref, TaskRef):
         task, output = await orders.output(ref)
         if output.kind in {"audio", "voice"}:
-            raise BadMedia(f"Task {task.id} made a sound; it is at {output.path}.", advice="Give the person the path.")
-        if output.kind != "video":
-            paths = [Path(o.path) for o in task.outputs if o.path]
-            return await _pictures(paths, _encoder(ffmpeg), simulated=task.simulated)
-        return await _video(request, await orders.output_path(ref), ffmpeg, simulated=task.simulated)
-    if not isinstance(ref, FileRef):
-        raise BadMedia("Only a video on this machine can be looked at.", advice="Pass a task id or a path.")
-    return await _video(request, await orders.inputs.video(ref.path), ffmpeg, simulated=False)
+            return _Subject("sound", (await orders.output_path(ref),), task.simulated)
+        if output.kind == "video":
+            return _Subject("video", (await orders.output_path(ref),), task.simulated)
+        return _Subject("pictures", tuple(Path(o.path) for o in task.outputs if o.path), task.simulated)
+    if isinstance(ref, FileRef):
+        return _Subject("video", (await orders.inputs.video(ref.path),))
+    raise BadMedia("Only a video on this machine can be looked at.", advice="Pass a task id or a path.")
 
 
-def _encoder(ffmpeg: str) -> Encoder | None:
-    try:
-        return Encoder.find(ffmpeg)
-    except EncoderMissing:  # Pillow does without
-        return None
+async def _film(subject: _Subject) -> tuple[Film, VideoFacts]:
+    facts = await asyncio.to_thread(read_facts, subject.path)
+    size = await asyncio.to_thread(_size, subject.path)
+    film = Film(
+        subject.path,
+        size,
+        facts.seconds,
+        facts.width,
+        facts.height,
+        facts,
+        codec=facts.codec,
+        simulated=subject.simulated,
+    )
+    return film, facts
 
 
-async def _pictures(paths: list[Path], encoder: Encoder | None, *, simulated: bool) -> Look:
-    sheet = await picture_sheet(paths, encoder=encoder)
-    return Look(paths[0], sheet.jpeg, sheet.width, sheet.height, pictures=len(paths), simulated=simulated)
+def _size(path: Path) -> int:
+    return path.stat().st_size
 
 
-async def _video(request: ViewVideo, path: Path, ffmpeg: str, *, simulated: bool) -> Look:
-    encoder = Encoder.find(ffmpeg)
-    facts = await asyncio.to_thread(read_facts, path)
+async def _video(request: ViewVideo, subject: _Subject, encoder: Encoder) -> Look:
+    film, facts = await _film(subject)
+    fine = request.detail == "high"
     if request.at_seconds is None:
-        sheet = await contact_sheet(encoder, path, facts, frames=request.frames)
-        return Look(path, sheet.jpeg, facts.width, facts.height, sheet.times, facts, simulated=simulated)
-    if request.at_seconds > facts.seconds:
+        size = HIGH if fine else LOW
+        sheet = await contact_sheet(encoder, subject.path, facts, frames=request.frames, size=size)
+        return Look("sheet", sheet.jpeg, _screened(film, sheet.films[0]), sheet.times)
+    if facts.seconds and request.at_seconds > facts.seconds:
         raise BadMedia(f"The video is {facts.seconds:.1f} s long; there is no frame at {request.at_seconds:g} s.")
-    frame = await frame_at(encoder, path, request.at_seconds)
-    return Look(path, frame.jpeg, facts.width, facts.height, (frame.at,), facts, simulated=simulated)
+    frame = await frame_at(encoder, subject.path, request.at_seconds, size=WHOLE if fine else LOW)
+    return Look("frame", frame.jpeg, film, (frame.at,))
+
+
+def _screened(film: Film, seen: Screened) -> Film:
+    # A file that does not tell its length is as long as what was found in it.
+    return replace(film, seen=seen, heard=seen.heard, seconds=film.seconds or seen.frames[-1][0])
+
+
+async def _both(request: ViewVideo, first: _Subject, second: _Subject, ffmpeg: str) -> Look:
+    if first.kind == second.kind == "pictures":
+        both = replace(first, paths=first.paths[:8] + second.paths[:8])
+        return await _pictures(request, both, ffmpeg)
+    if not first.kind == second.kind == "video":
+        raise BadMedia("Only two videos, or two tasks that made pictures, can be compared.")
+    (a, a_facts), (b, b_facts) = await _film(first), await _film(second)
+    sheet = await side_by_side(
+        Encoder.find(ffmpeg),
+        (first.path, a_facts),
+        (second.path, b_facts),
+        frames=request.frames,
+        size=HIGH if request.detail == "high" else LOW,
+    )
+    films = [_screened(film, seen) for film, seen in zip((a, b), sheet.films, strict=True)]
+    return Look("side_by_side", sheet.jpeg, films[0], sheet.times, compared=films[1])
+
+
+async def _pictures(request: ViewVideo, subject: _Subject, ffmpeg: str) -> Look:
+    try:
+        encoder = Encoder.find(ffmpeg)
+    except EncoderMissing:  # Pillow does without
+        encoder = None
+    sheet = await picture_sheet(subject.paths, encoder=encoder, size=HIGH if request.detail == "high" else LOW)
+    size = await asyncio.to_thread(_size, subject.path)
+    film = Film(subject.path, size, None, sheet.width, sheet.height, simulated=subject.simulated)
+    return Look("pictures", sheet.jpeg, film, pictures=len(subject.paths))
+
+
+async def _sound(subject: _Subject, encoder: Encoder) -> Look:
+    drawn = await waveform(encoder, subject.path)
+    facts = drawn.facts
+    film = Film(
+        subject.path,
+        facts.size,
+        facts.seconds,
+        drawn.width,
+        drawn.height,
+        heard=drawn.heard,
+        codec=facts.kind,
+        simulated=subject.simulated,
+    )
+    return Look("waveform", drawn.jpeg, film)

@@ -71,15 +71,19 @@ class ListModels(Request):
 
 
 class ViewVideo(Request):
-    """A look at a video on disk."""
+    """A look at a result or a video on disk."""
 
     task_id: TaskId | None = None
-    video: str | None = Field(None, description="Or a path of a video")
-    frames: int | None = Field(None, ge=1, le=16, description="Pictures on the sheet")
-    at_seconds: float | None = Field(None, ge=0, description="One frame at this time instead")
+    video: str | None = Field(None, description="Or a path")
+    frames: int | None = Field(None, ge=1, le=16)
+    at_seconds: float | None = Field(None, ge=0)
+    compare_with: str | None = None
+    detail: Literal["low", "high"] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> ViewVideo:
         if bool(self.task_id) == bool(self.video):
             raise ValueError("Give task_id or video, and only one of them")
+        if self.compare_with is not None and self.at_seconds is not None:
+            raise ValueError("Give at_seconds or compare_with, and only one of them")
         return self
