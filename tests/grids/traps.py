@@ -71,7 +71,8 @@ class TrappedStore:
     def __init__(self, store: Store, trap: Trap) -> None:
         self._store = store
         self._trap = trap
-        self.place, self.read, self.mark, self.close = store.place, store.read, store.mark, store.close
+        self.place, self.read, self.close = store.place, store.read, store.close
+        self.examine, self.keep_words = store.examine, store.keep_words
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Write."""
