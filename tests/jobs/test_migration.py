@@ -196,6 +196,7 @@ async def test_every_task_and_its_money_is_there_in_whatever_state_it_was(tmp_pa
             line = await house.journal.entry(old.id)
             assert line is not None
             assert (line.state, line.held, line.charged) == old.money
+            assert tasks[old.id].arguments == {}
             assert (tasks[old.id].label, tasks[old.id].account, tasks[old.id].created) == ("mine", "sandbox", START)
         assert await house.journal.spent_today(simulated=True) == from_micros(3 * 252_000 + 210_000)
         waiting, unsure, running, failed, _, done = (tasks[old.id] for old in STATES)

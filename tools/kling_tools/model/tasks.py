@@ -113,7 +113,8 @@ class Task:
 
     `account` is the provider and host that it is bought from. `sent_at` is when a byte may first have left in the
     current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
-    `trouble` is a passing hindrance (a full disk, no network) that is being retried.
+    `trouble` is a passing hindrance (a full disk, no network) that is being retried. `arguments` are the request's own,
+    as JSON, with absolute paths: what another one can start from. Empty where an older version decided the task.
     """
 
     id: str
@@ -137,6 +138,7 @@ class Task:
     ended_at: float | None = None
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class Decisions:
     async def task(self, request: SpendingRequest) -> tuple[Task, Order]:
         """Decide a request: model, price, media, room on the disk, consent."""
         account = self.opened.account(request.provider)
-        request = await self._brought(_located(request), account)
+        asked = _located(request)
+        request = await self._brought(asked, account)
         plan = await self._plan(request, account)
         task_id = new_task_id()
         order = await account.orders.prepare(plan, task_id, account.name)
@@ -85,6 +86,7 @@ class Decisions:
             simulated=account.simulated,
             account=account.name,
             fingerprint=fingerprint(account.name, order),
+            arguments=asked.asked(),
         )
         if self.needs_confirmation(plan.price) and not request.confirm_cost:
             self._ask_the_person(task)
