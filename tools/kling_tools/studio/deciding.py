@@ -13,13 +13,14 @@ from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.ledger import Budget, hold
 from kling_tools.jobs.orders import fingerprint
-from kling_tools.model.errors import KlingError, NeedsConfirmation
+from kling_tools.model.errors import KlingError, NeedsConfirmation, UnknownTask, quoted
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan
-from kling_tools.model.requests import SpendingRequest
+from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
+from kling_tools.studio.starting import started
 
 #: A generous bound for a second of video at any resolution, and for everything else.
 BYTES_PER_SECOND = 6_000_000
@@ -54,6 +55,7 @@ class Decisions:
         Raises:
             BadMedia, UnknownTask: a medium is not there, whoever would be asked.
         """
+        request = await self._whole(request)
         self.opened.account(request.provider)
         quotes = []
         for account in self.opened.accounts:
@@ -68,6 +70,7 @@ class Decisions:
 
     async def task(self, request: SpendingRequest) -> tuple[Task, Order]:
         """Decide a request: model, price, media, room on the disk, consent."""
+        request = await self._whole(request)
         account = self.opened.account(request.provider)
         asked = _located(request)
         request = await self._brought(asked, account)
@@ -110,6 +113,15 @@ class Decisions:
         # Read in a thread when it is first used: that takes longer than a loop should stand still.
         catalog = await asyncio.to_thread(lambda: self.opened.catalog)
         return catalog.plan(request, sources, account.route)
+
+    async def _whole(self, request: SpendingRequest) -> SpendingRequest:
+        """Return the request with what it leaves to the task that it starts from."""
+        if not isinstance(request, CreateVideo) or not request.from_task:
+            return request
+        task = (await self.opened.journal.get([request.from_task])).get(request.from_task)
+        if task is None:
+            raise UnknownTask(f"There is no task {quoted(request.from_task, 40)}.")
+        return started(request, task)
 
     async def _brought(self, request: SpendingRequest, account: Account) -> SpendingRequest:
         """Return the request with public videos that are continued here as files."""

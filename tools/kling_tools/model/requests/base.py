@@ -29,8 +29,8 @@ Ratio = Annotated[str, Field(max_length=200), AfterValidator(_ratio)]
 Resolution = Literal["720p", "1080p", "4k"]
 Prompt = Annotated[str, Field(max_length=100_000)]
 
-#: Consent, insistence and patience belong to one call; whoever asks for the same again says them anew.
-_OF_THE_CALL = ("confirm_cost", "again", "wait_seconds")
+#: Consent, insistence and patience belong to one call, and so does what it started from.
+_OF_THE_CALL = ("confirm_cost", "again", "wait_seconds", "from_task")
 
 #: How an element is named where a medium may stand.
 ELEMENT = "element:"
