@@ -17,7 +17,7 @@ from mcp.types import Resource, ResourceTemplate
 from kling_tools.model.errors import quoted
 from kling_tools.model.money import dollars
 from kling_tools.model.requests import ListModels, ListTasks
-from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Shelf:
         if match := TASK.fullmatch(uri):
             open_studio = await studio()
             (task,) = await open_studio.tasks([match[1]])
-            return JSON, show(task, open_studio).model_dump_json(indent=1)
+            return JSON, (await shown([task], open_studio))[0].model_dump_json(indent=1, exclude_none=True)
         raise ResourceNotFoundError(f"There is no resource {quoted(uri, 120)}.")
 
     async def _guide(self, _: OpenedStudio) -> str:
@@ -96,8 +96,8 @@ class Shelf:
 async def _tasks(studio: OpenedStudio) -> str:
     open_studio = await studio()
     page = await open_studio.list(ListTasks.model_validate({"limit": NEWEST}))
-    shown = [show(task, open_studio) for task in page.tasks]
-    return TasksFacts(tasks=shown, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
+    tasks = await shown(page.tasks, open_studio)
+    return TasksFacts(tasks=tasks, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
 
 
 async def _models(studio: OpenedStudio) -> str:

@@ -18,6 +18,7 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
+from kling_tools.jobs.following import follow
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.pace import Times
@@ -45,6 +46,9 @@ FIRST_REST, LONGEST_REST = 10.0, 600.0
 DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
 FAREWELL_SECONDS = 5.0
+
+#: How long what waits for other tasks is left alone where none of them was seen to move.
+FOLLOW_SECONDS = 10.0
 
 #: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
 #: journal lets one of them through in any case.
@@ -85,6 +89,7 @@ class Engine:
         self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._learned = False
         self._downloads: set[str] = set()
+        self._ended: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
         journal.on_change = self._changed
 
@@ -104,22 +109,44 @@ class Engine:
             work.cancel()
         await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
-    async def buy(self, task: Task, order: Order, budget: Budget, *, again: bool) -> tuple[Enqueued, Submission | None]:
+    async def buy(
+        self,
+        task: Task,
+        order: Order | None,
+        budget: Budget,
+        *,
+        again: bool,
+        parts: Sequence[tuple[Task, Order | None]] = (),
+    ) -> tuple[Enqueued, Submission | None]:
         """Write the intent, then send it in the background, so that a caller who goes away takes nothing along.
+
+        Of a film its parts are sent, those that wait for no other; one without an order is read from the journal.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written and nothing was sent.
         """
-        self._mine.add(task.id)
-        self._starting.add(task.id)
+        tasks = [part for part, _ in parts]
+        ids = {task.id, *(part.id for part in tasks)}
+        self._mine |= ids
+        self._starting |= ids
         try:
-            enqueued = await self._journal.enqueue(task, budget, again=again)
+            enqueued = await self._journal.enqueue(task, budget, again=again, parts=tasks)
             if enqueued.repeated:
                 return enqueued, None
-            return enqueued, self._begin(task.id, submit(self.accounts[task.account], task, order))
+            account = self.accounts[task.account]
+            if task.status is Status.QUEUED:
+                return enqueued, self._begin(task.id, submit(account, task, order))
+            sent = [self._begin(p.id, submit(account, p, o)) for p, o in parts if p.status is Status.QUEUED]
+            return enqueued, self._begin(task.id, self._sent(task, sent))
         finally:
             # A caller who left in between may have left a written intent: from here on `pump` sees it.
-            self._starting.discard(task.id)
+            self._starting -= ids
+
+    async def _sent(self, film: Task, sent: Sequence[asyncio.Task[Any]]) -> tuple[Task, None]:
+        """Return a film once each of its parts was answered; what was refused is told by the part itself."""
+        if sent:
+            await asyncio.wait(sent)
+        return (await self._journal.get([film.id])).get(film.id, film), None
 
     def pump(self, account: Account) -> None:
         """Send what waits, oldest first, as far as slots are free; of what is known of the account's tasks."""
@@ -174,15 +201,23 @@ class Engine:
         """Do everything that is due for an account, once."""
         watch = self._watches[account.name]
         watch.notice_leaps()
-        if await watch.refresh():
+        moved = await watch.refresh()
+        if moved:
             self.bell.ring()
         self.pump(account)
+        moved = moved or account.name in self._ended
+        self._ended.discard(account.name)
         for task in watch.roster.waiting():
+            if moved and task.status is Status.WAITING:
+                self._rests.hasten(task.id)
             if self._is_busy_with(task) or self._rests.left(task.id):
                 continue
             if task.status is Status.QUEUED and account.frozen:
                 if task.trouble != account.frozen:
                     await self._hinder(task, account.frozen)
+            elif task.status is Status.WAITING:
+                self._rests.until(task.id, FOLLOW_SECONDS)
+                self._begin(task.id, self._follow(account, task.id))
             elif task.status in _DOUBTFUL:
                 watch.done_soon(task.id)
                 self._rests.until(task.id, FIRST_SILENCE)
@@ -214,6 +249,12 @@ class Engine:
                 return
         self._rests.calm(task_id)
 
+    async def _follow(self, account: Account, task_id: str) -> None:
+        self._mine.add(task_id)
+        for task in (await self._journal.get([task_id])).values():
+            if task.status is Status.WAITING and (await follow(account, task)).status is not Status.WAITING:
+                self._rests.forget(task_id)
+
     async def _fetch(self, account: Account, task_id: str) -> None:
         for task in (await self._journal.get([task_id])).values():
             if task.status is Status.FETCHING:
@@ -237,6 +278,7 @@ class Engine:
         if task.status not in _DOUBTFUL:
             self._vigil.forget(task.id)
         if task.status.ended:
+            self._ended.add(task.account)
             self._rests.forget(task.id)
             self._mine.discard(task.id)
         if watch := self._watches.get(task.account):

@@ -60,12 +60,13 @@ class Spending:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Which tasks of the journal; `before` is a position from an earlier page."""
+    """Which tasks of the journal; `before` is a position from an earlier page, `parts` also the shots of films."""
 
     statuses: tuple[str, ...] = ()
     words: str = ""
     since: float = 0.0
     limit: int = 20
+    parts: bool = True
     before: tuple[float, str] | None = None
 
 
@@ -85,8 +86,10 @@ class Journal:
         """Whether a queued task has waited out its delay."""
         return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
-    async def enqueue(self, task: Task, budget: Budget, *, again: bool) -> Enqueued:
+    async def enqueue(self, task: Task, budget: Budget, *, again: bool, parts: Sequence[Task] = ()) -> Enqueued:
         """Write the intent and hold the money in one transaction, before a byte leaves.
+
+        A film costs what its `parts` cost: it is judged by the sum, and the money is held for each of them.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written.
@@ -99,16 +102,27 @@ class Journal:
                 return Enqueued(known, repeated=True)
             day = local_day(now).isoformat()
             db.alone(f"money {day} {task.simulated}")
-            entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
-            db.run("insert_task", **_columns(task))
-            db.run("insert_hold", task_id=task.id, **vars(entry))
-            _note(db, task, now, "Enqueued", "")
+            spent = _spent(db, day, task.simulated)
+            entry = ledger.hold(task, day, spent, budget)
+            for one in (task, *parts):
+                db.run("insert_task", **_columns(one))
+                _note(db, one, now, "Enqueued", "")
+            holds = {one.id: ledger.hold(one, day, spent, budget) for one in parts}
+            for task_id, held in (holds if task.plan.spec.kind == "film" else {task.id: entry}).items():
+                db.run("insert_hold", task_id=task_id, **vars(held))
             return Enqueued(task, repeated=False)
 
         result = await self._store.do(work)
         if not result.repeated:
-            self.on_change(result.task)
+            for one in (task, *parts):
+                self.on_change(one)
         return result
+
+    async def earlier_film(self, fingerprint: str) -> Task | None:
+        """Return the film of the same request that lately ended without a result."""
+        asked = {"fingerprint": fingerprint, "after": self.clock.now() - SAME_REQUEST_SECONDS}
+        row = await self._store.read(lambda db: db.row("earlier_film", **asked))
+        return None if row is None else _load(row[0])
 
     async def claim(self, task_id: str, slots: int, sender: str = "") -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free.
@@ -216,7 +230,8 @@ class Journal:
         """Return one page, newest first, and how many match in all."""
         status = json.dumps(search.statuses) if search.statuses else ""
         before, before_id = search.before or (float("inf"), "")
-        match = {"status": status, "words": search.words.casefold(), "since": search.since}
+        words = search.words.casefold()
+        match = {"status": status, "words": words, "since": search.since, "parts": search.parts}
 
         def work(db: Connection) -> tuple[list[Task], int]:
             rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
@@ -285,6 +300,7 @@ def _columns(task: Task) -> dict[str, object]:
         "fingerprint": task.fingerprint,
         "words": f"{task.label}\n{task.plan.words}".casefold(),
         "slots": task.plan.slots,
+        "part_of": task.part_of,
         "took": None,
         "document": _adapter().dump_json(task).decode(),
     }

@@ -1,8 +1,8 @@
 -- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :document);
+INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, part_of, document)
+VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :part_of, :document);
 
 -- name: update_task
 UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document WHERE id = :id;
@@ -13,11 +13,18 @@ SELECT document FROM tasks WHERE id = :id;
 -- name: same_request
 -- The newest task for the same request that is neither refused nor taken back. While it is open whether it was
 -- accepted at all, its age says nothing, all the less by a clock that was moved. What was given up because its answer
--- was lost may have been bought: a call that is merely repeated does not buy it once more.
+-- was lost may have been bought: a call that is merely repeated does not buy it once more. A film's shots answer for
+-- no request of their own.
 SELECT document FROM tasks
-WHERE fingerprint = :fingerprint AND status <> 'cancelled'
+WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
   AND (status <> 'failed' OR json_extract(document, '$.failure.code') = 'answer_lost')
-  AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
+  AND (created > :after OR status IN ('waiting', 'queued', 'submitting', 'unsure'))
+ORDER BY created DESC LIMIT 1;
+
+-- name: earlier_film
+-- The newest one of the same request that was not finished: what it has of shots need not be bought again.
+SELECT document FROM tasks
+WHERE fingerprint = :fingerprint AND part_of = '' AND status IN ('failed', 'cancelled') AND created > :after
 ORDER BY created DESC LIMIT 1;
 
 -- name: active
@@ -42,14 +49,14 @@ SELECT sender FROM tasks WHERE id = :id;
 -- name: page
 SELECT document FROM tasks
 WHERE (created, id) < (:before, :before_id)
-  AND created >= :since
+  AND created >= :since AND (:parts OR part_of = '')
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: count_matching
 SELECT count(*) FROM tasks
-WHERE created >= :since
+WHERE created >= :since AND (:parts OR part_of = '')
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0);
 

@@ -38,15 +38,18 @@ class Orders:
     inputs: Inputs
     ffmpeg: str = ""
 
-    async def prepare(self, plan: Plan, task_id: str, account: str) -> Order:
-        """Return the order for a plan.
+    async def prepare(self, plan: Plan, task_id: str, account: str, before: str = "") -> Order:
+        """Return the order for a plan; `before` is the mark of the shot before, where that one is still to be made.
+
+        Such an order has a mark of its own and cannot be sent yet.
 
         Raises:
             BadMedia, UnknownTask, EncoderMissing, MediaFailed: nothing was sent.
         """
         media: list[Medium] = []
         for given in plan.inputs:
-            media.append(await self._medium(given, plan, account))
+            to_come = before and given.text == plan.after
+            media.append(Medium(sha256=before) if to_come else await self._medium(given, plan, account))
             _check_load(media)
         return Order(plan=plan, external_id=task_id, media=tuple(media))
 
@@ -72,7 +75,7 @@ class Orders:
             case UrlRef(url):
                 return Medium(kind=given.kind, url=url, seconds=given.seconds)
             case TaskRef() as ref:
-                return await self._of_task(ref, given, account)
+                return await self._of_task(ref, given, plan, account)
 
     async def _of_file(self, path: Path, given: Input, *, continued: bool) -> Medium:
         match given.limits:
@@ -90,10 +93,10 @@ class Orders:
                     advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
                 )
 
-    async def _of_task(self, ref: TaskRef, given: Input, account: str) -> Medium:
+    async def _of_task(self, ref: TaskRef, given: Input, plan: Plan, account: str) -> Medium:
         task, output = await self.output(ref)
-        # For the same reason: what was asked for is this task's result.
-        mark = f"{ref.task_id}#{ref.output}"
+        # For the same reason: what was asked for is this task's result, or whatever the shot before would be.
+        mark = task.fingerprint if given.text == plan.after else f"{ref.task_id}#{ref.output}"
         if given.kind == "image" and output.kind == "image":
             path = await self._path(task, output)
             limits = given.limits if isinstance(given.limits, ImageLimits) else None

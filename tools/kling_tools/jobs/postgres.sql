@@ -3,8 +3,8 @@
 -- replaces it keeps the document whole.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, slots, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :slots, :document);
+INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, slots, part_of, document)
+VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :slots, :part_of, :document);
 
 -- name: get_task_for_change
 -- What is read here is judged and then written: nobody else may change it in between.
@@ -12,10 +12,10 @@ SELECT document FROM tasks WHERE id = :id FOR NO KEY UPDATE;
 
 -- name: same_request
 SELECT document FROM tasks
-WHERE fingerprint = :fingerprint AND status <> 'cancelled'
+WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
   AND (status <> 'failed'
        OR CAST(replace(document, '\u0000', '\u0020') AS json) #>> '{failure,code}' = 'answer_lost')
-  AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
+  AND (created > :after OR status IN ('waiting', 'queued', 'submitting', 'unsure'))
 ORDER BY created DESC LIMIT 1;
 
 -- name: occupied_slots
@@ -27,14 +27,14 @@ WHERE account = :account AND model = :model
 -- name: page
 SELECT document FROM tasks
 WHERE (created, id) < (:before, :before_id)
-  AND created >= :since
+  AND created >= :since AND (:parts OR part_of = '')
   AND (:status = '' OR status IN (SELECT json_array_elements_text(CAST(nullif(:status, '') AS json))))
   AND (:words = '' OR strpos(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: count_matching
 SELECT count(*) FROM tasks
-WHERE created >= :since
+WHERE created >= :since AND (:parts OR part_of = '')
   AND (:status = '' OR status IN (SELECT json_array_elements_text(CAST(nullif(:status, '') AS json))))
   AND (:words = '' OR strpos(words, :words) > 0);
 

@@ -156,6 +156,12 @@ class MediaFailed(Refused):
     code = "media_failed"
 
 
+class PartMissing(KlingError):
+    """Another task, whose result it needs, ended without one."""
+
+    code = "part_missing"
+
+
 class CallbackRefused(Refused):
     """A callback is not proven to come from the provider."""
 

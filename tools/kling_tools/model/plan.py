@@ -60,7 +60,9 @@ class Plan:
 
     `standard` is the API it is bought through, `model` the catalogue's id, `wire_model` its name there. `slots` is how
     many of the account's parallel places it takes. `continues` is the video (as the agent wrote it) that the result is
-    joined to. `typical_seconds` is how long such a task was seen to take; `video_seconds` the most video it makes.
+    joined to. `after` is the task from whose last frame it starts: it is not sent before that one's result is here, and
+    the first frame is that task's id among the inputs. `typical_seconds` is how long such a task was seen to take;
+    `video_seconds` the most video it makes.
     """
 
     tool: str
@@ -73,6 +75,7 @@ class Plan:
     price: Price
     slots: int = 1
     continues: str = ""
+    after: str = ""
     typical_seconds: float
     video_seconds: float = 0.0
     notes: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ ImageProduct = Literal["image", "omni-image", "multi-image", "outpaint", "try-on
 ServiceProduct = Literal[
     "lip-sync", "avatar", "effects", "speech", "sound-from-text", "sound-from-video", "element", "voice"
 ]
-Product = VideoProduct | Literal["motion-control"] | ImageProduct | ServiceProduct
+Product = VideoProduct | Literal["motion-control", "film"] | ImageProduct | ServiceProduct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +185,17 @@ class VoiceSpec:
     name: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilmSpec:
+    """Results of other tasks as one file, made on this machine. `parts` are their ids, in order."""
+
+    kind: Literal["film"] = "film"
+    product: Literal["film"] = "film"
+    parts: tuple[str, ...]
+    transition: str = "cut"
+    prompt: str = ""
+
+
 Spec = (
     VideoSpec
     | MotionSpec
@@ -196,4 +207,5 @@ Spec = (
     | SoundSpec
     | ElementSpec
     | VoiceSpec
+    | FilmSpec
 )

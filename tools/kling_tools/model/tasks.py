@@ -115,6 +115,7 @@ class Task:
     current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `arguments` are the request's own,
     as JSON, with absolute paths: what another one can start from. Empty where an older version decided the task.
+    `part_of` is the film that it was bought for as one of its shots.
     """
 
     id: str
@@ -139,6 +140,12 @@ class Task:
     trouble: str = ""
     notes: tuple[str, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict, repr=False)
+    part_of: str = ""
+
+
+@dataclass(frozen=True)
+class Readied:
+    """What it waited for is here: it takes its place in the queue, or is joined where it is a film."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +219,7 @@ class Adopted:
     observation: Observation
 
 
-Event = Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn | Adopted
+Event = Readied | Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn | Adopted
 
 URL_LIFETIME = 30 * 86400.0
 
@@ -220,6 +227,9 @@ URL_LIFETIME = 30 * 86400.0
 def step(task: Task, event: Event, now: float) -> Task:
     """Return the task after the event; the same object when the event says nothing new or comes too late."""
     match event:
+        case Readied():
+            film = task.plan.spec.product == "film"
+            return _to(task, Status.FETCHING if film else Status.QUEUED, now, trouble="")
         case Claimed():
             return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="")
         case PutBack(trouble, delay):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import ListTasks
-from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 
 
 async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
     """Return one page."""
     page = await studio.list(request)
-    return Answer(
-        TasksFacts(tasks=[show(t, studio) for t in page.tasks], total=page.total, next_cursor=page.next_cursor)
-    )
+    tasks = await shown(page.tasks, studio)
+    return Answer(TasksFacts(tasks=tasks, total=page.total, next_cursor=page.next_cursor))
 
 
 LIST_TASKS = Operation(

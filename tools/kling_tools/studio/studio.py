@@ -6,7 +6,7 @@ Operations call it, it calls the floors below; nobody else calls across.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -23,6 +23,7 @@ from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
 from kling_tools.model.requests import ListTasks, SpendingRequest, ViewVideo
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task, Withdrawn
 from kling_tools.settings import Settings
@@ -38,6 +39,8 @@ ANSWER_SECONDS = 25.0
 SLICE_SECONDS = 1.0
 #: How long a cancel waits for the outcome of a request that is on the wire: often it turns out that it did not get in.
 OUTCOME_SECONDS = 5.0
+#: About how long shots that are here are joined.
+JOINING_SECONDS = 3
 
 #: On its way out, or just put back: what becomes of it shows in a moment.
 _UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
@@ -94,8 +97,11 @@ class Studio:
             KlingError: refused here or by the provider; the error says whether anything was spent.
         """
         self.settings.check()
-        task, order = await self._decisions.task(request)
-        enqueued, submission = await self._engine.buy(task, order, self._decisions.budget, again=request.again)
+        bought = await self._decisions.purchase(request)
+        task = bought.task
+        enqueued, submission = await self._engine.buy(
+            task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
+        )
         if submission is None:
             note = "This is the task that the same request created before; nothing new was bought."
             return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
@@ -119,7 +125,9 @@ class Studio:
         started = self.clock.monotonic()
         while True:
             (task,) = await self.tasks([task_id])
-            if task.status is Status.QUEUED:
+            if isinstance(task.plan.spec, FilmSpec):
+                return await self._withdraw_film(task)
+            if task.status in {Status.QUEUED, Status.WAITING}:
                 # Only as it stands here: whoever claims it first sends it, and then it is no longer ours to take back.
                 await self._journal.apply(task.id, Withdrawn(), standing=task)
                 (task,) = await self.tasks([task_id])
@@ -127,6 +135,14 @@ class Studio:
             if task.status not in _UNDECIDED or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
+
+    async def _withdraw_film(self, film: Task) -> Task:
+        """Take back every shot that waits, and the film with them; what was sent goes on without it."""
+        own = [shot for shot in (await self.shots([film]))[film.id] if shot.part_of == film.id]
+        waiting = [shot.id for shot in own if shot.status in {Status.QUEUED, Status.WAITING}]
+        if waiting or not own:
+            await self._journal.apply_all([(task_id, Withdrawn()) for task_id in [film.id, *waiting]])
+        return (await self.tasks([film.id]))[0]
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""
@@ -156,6 +172,12 @@ class Studio:
             raise UnknownTask(f"There is no task {', '.join(quoted(i, 40) for i in missing[:5])}.")
         return [self._shown(found[i]) for i in ids]
 
+    async def shots(self, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+        """Return the shots of those tasks that are films, by the film's id."""
+        films = {task.id: task.plan.spec.parts for task in tasks if isinstance(task.plan.spec, FilmSpec)}
+        found = await self._journal.get([part for parts in films.values() for part in parts]) if films else {}
+        return {film: [found[part] for part in parts if part in found] for film, parts in films.items()}
+
     def _shown(self, task: Task) -> Task:
         """Return the task with a word about what keeps this house from going on with it."""
         if task.status.ended or self._watched(task):
@@ -178,11 +200,16 @@ class Studio:
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
             if not running or passed >= seconds:
                 return tasks
-            left = max(self.eta(t) or 0 for t in running)
+            shots = await self.shots(running)
+            left = max(self.eta(t, shots.get(t.id, ())) or 0 for t in running)
             words = f"{len(tasks) - len(running)} of {len(tasks)} done" if len(tasks) > 1 else running[0].status.shown
+            if len(tasks) == len(shots) == 1:
+                (parts,) = shots.values()
+                words = f"{sum(p.status is Status.SUCCEEDED for p in parts)} of {len(parts)} shots done"
             trouble = next((t.trouble for t in running if t.trouble), "")
             await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
-            await self._engine.wait([t.id for t in running], min(SLICE_SECONDS, seconds - passed))
+            unfinished = [p.id for parts in shots.values() for p in parts if not p.status.ended]
+            await self._engine.wait([*(t.id for t in running), *unfinished], min(SLICE_SECONDS, seconds - passed))
             try:
                 tasks = await self.tasks(ids)
             except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
@@ -194,8 +221,13 @@ class Studio:
         more = len(tasks) == request.limit
         return TaskPage([self._shown(t) for t in tasks], total, cursor_after(tasks[-1]) if more else None)
 
-    def eta(self, task: Task) -> int | None:
-        """Return about how many seconds are left, None where the task has ended."""
+    def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
+        """Return about how many seconds are left, None where the task has ended; a film takes as long as its shots."""
+        if shots and not task.status.ended:
+            left: dict[str, int] = {}
+            for shot in shots:
+                left[shot.id] = (self.eta(shot) or 0) + left.get(shot.plan.after, 0)
+            return max(left.values()) + JOINING_SECONDS
         times = self._engine.times.of_task(task)
         account = self._opened.named(task.account)
         return pace.seconds_left(task, times, account.speed if account else 1.0, self.clock.now())
