@@ -15,6 +15,7 @@ from typing import Any
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
@@ -258,7 +259,8 @@ class Engine:
     async def _fetch(self, account: Account, task_id: str) -> None:
         for task in (await self._journal.get([task_id])).values():
             if task.status is Status.FETCHING:
-                await fetch(account, self._outputs, task)
+                film = task.plan.spec.product == "film"
+                await (assemble if film else fetch)(account, self._outputs, task)
 
     def _begin(self, key: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)

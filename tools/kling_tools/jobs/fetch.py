@@ -54,12 +54,12 @@ async def _keep(account: Account, outputs: Outputs, task: Task, number: int, out
         raise
     kept = replace(output, path=str(saved.path), size=saved.size, sha256=saved.sha256)
     try:
-        return await asyncio.to_thread(_measured, kept)
+        return await asyncio.to_thread(measured, kept)
     except (BrokenSound, Damaged):  # of a format that we cannot measure; it is whole, and it was paid for
         return kept
 
 
-def _measured(output: Output) -> Output:
+def measured(output: Output) -> Output:
     """Return the output with what its file says about itself."""
     path = Path(output.path)
     match output.kind:
@@ -93,7 +93,7 @@ async def _film(
         # Such a thing does not pass by itself, and the new part is worth having alone.
         return (), f"The new part could not be joined to its source: {error.message}"
     film = Output(kind="video", url="", path=str(target), size=target.stat().st_size)
-    return (await asyncio.to_thread(_measured, film),), " ".join(joined.notes)
+    return (await asyncio.to_thread(measured, film),), " ".join(joined.notes)
 
 
 async def _source(account: Account, text: str) -> Path:

@@ -49,7 +49,7 @@ def _missing_shots(film: Task, parts: Sequence[Task | None]) -> PartMissing:
     return PartMissing(
         f"{' '.join(told)}{others}",
         advice=f"create_video from_task={film.id} makes only what is missing; shots replaces what is asked for.",
-        spent=_spent([part for part in parts if part is not None and part.part_of == film.id]),
+        spent=spent_on(film, [part for part in parts if part is not None]),
     )
 
 
@@ -61,7 +61,8 @@ def _fate(part: Task | None) -> str:
     return f"failed: {part.failure.message}"
 
 
-def _spent(parts: Sequence[Task]) -> Spent:
-    """Return whether the shots that were bought for a film have cost anything."""
-    told = {"yes" if p.status is Status.SUCCEEDED else p.failure.spent if p.failure else "no" for p in parts}
+def spent_on(film: Task, parts: Sequence[Task]) -> Spent:
+    """Return whether those of its shots that were bought for a film have cost anything."""
+    own = (part for part in parts if part.part_of == film.id)
+    told = {"yes" if p.status is Status.SUCCEEDED else p.failure.spent if p.failure else "no" for p in own}
     return "unknown" if "unknown" in told else "yes" if "yes" in told else "no"
