@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
@@ -25,6 +25,8 @@ from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0
+#: Letters of an id by which a file is named, where they tell it from every other task.
+SHORTEST_NAME = 4
 #: No delay is longer. A task that seems to wait for more was put back before the clock was.
 LONGEST_DELAY = 30.0
 
@@ -85,8 +87,10 @@ class Journal:
         """Whether a queued task has waited out its delay."""
         return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
-    async def enqueue(self, task: Task, budget: Budget, *, again: bool) -> Enqueued:
+    async def enqueue(self, task: Task, budget: Budget | None, *, again: bool) -> Enqueued:
         """Write the intent and hold the money in one transaction, before a byte leaves.
+
+        Without a budget for what is done on this machine: it costs nothing, and has no line in the ledger.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written.
@@ -97,13 +101,17 @@ class Journal:
             db.alone(f"request {task.fingerprint}")
             if not again and (known := _same_request(db, task, now)):
                 return Enqueued(known, repeated=True)
-            day = local_day(now).isoformat()
-            db.alone(f"money {day} {task.simulated}")
-            entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
-            db.run("insert_task", **_columns(task))
-            db.run("insert_hold", task_id=task.id, **vars(entry))
-            _note(db, task, now, "Enqueued", "")
-            return Enqueued(task, repeated=False)
+            entry = None
+            if budget is not None:
+                day = local_day(now).isoformat()
+                db.alone(f"money {day} {task.simulated}")
+                entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
+            named = replace(task, short=_short(db, task.id))
+            db.run("insert_task", **_columns(named))
+            if entry is not None:
+                db.run("insert_hold", task_id=task.id, **vars(entry))
+            _note(db, named, now, "Enqueued", "")
+            return Enqueued(named, repeated=False)
 
         result = await self._store.do(work)
         if not result.repeated:
@@ -295,6 +303,16 @@ def _get(db: Connection, task_id: str) -> Task | None:
     return None if row is None else _load(row[0])
 
 
+def _short(db: Connection, task_id: str) -> str:
+    """Return the beginning of an id that no task has yet; settled here, once, since files are named by it."""
+    db.alone(f"name {task_id[:SHORTEST_NAME]}")
+    for length in range(SHORTEST_NAME, len(task_id)):
+        # The tilde comes after every letter.
+        if db.row("named_so", first=task_id[:length], last=f"{task_id[:length]}~") is None:
+            return task_id[:length]
+    return task_id
+
+
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
     row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
     return None if row is None else _load(row[0])
@@ -319,7 +337,9 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
 
 def _took(before: Task, task: Task, gap: float) -> float | None:
     """Return how long the provider took, once it is done; the journal keeps what it was told first."""
-    if task.status is not Status.FETCHING or before.status is Status.FETCHING or before.accepted_at is None:
+    if task.status is not Status.FETCHING or before.accepted_at is None:
+        return None
+    if before.status in {Status.FETCHING, Status.SUCCEEDED}:  # removed here, and wanted again: that tells nothing new
         return None
     age = task.updated - before.accepted_at
     return took(age, gap) if age > 0 else None

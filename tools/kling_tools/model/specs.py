@@ -18,7 +18,7 @@ ImageProduct = Literal["image", "omni-image", "multi-image", "outpaint", "try-on
 ServiceProduct = Literal[
     "lip-sync", "avatar", "effects", "speech", "sound-from-text", "sound-from-video", "element", "voice"
 ]
-Product = VideoProduct | Literal["motion-control"] | ImageProduct | ServiceProduct
+Product = VideoProduct | Literal["motion-control", "join"] | ImageProduct | ServiceProduct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +185,26 @@ class VoiceSpec:
     name: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A stretch of a file: from when to when in seconds; `end` None: to its end."""
+
+    path: str
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinSpec:
+    """One film of several clips, made on this machine. Inputs: video, one for each clip."""
+
+    kind: Literal["join"] = "join"
+    product: Literal["join"] = "join"
+    name: str
+    clips: tuple[Cut, ...]
+    transition: Literal["cut", "crossfade"]
+
+
 Spec = (
     VideoSpec
     | MotionSpec
@@ -196,4 +216,5 @@ Spec = (
     | SoundSpec
     | ElementSpec
     | VoiceSpec
+    | JoinSpec
 )
