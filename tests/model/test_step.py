@@ -27,9 +27,11 @@ from kling_tools.model.tasks import (
     Observation,
     Output,
     PutBack,
+    Recalled,
     Rejected,
     Remote,
     RemoteOutput,
+    Removed,
     Seen,
     Stored,
     Task,
@@ -72,6 +74,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Hindered, troubles),
     st.just(Stored((Output(kind="video", url="https://cdn.test/1.mp4", path="/videos/1.mp4"),))),
     st.builds(Withdrawn),
+    st.just(Removed("on 2026-11-22.")),
 )
 
 
@@ -83,7 +86,7 @@ def test_only_legal_moves_happen_and_an_end_is_an_end(story: list[Event]) -> Non
         after = step(task, event, now)
         if after.status is not task.status:
             assert after.status in LEGAL[task.status]
-        if task.status in TERMINAL:
+        if task.status in TERMINAL and not isinstance(event, Removed):
             assert after is task
         if after is not task:
             assert after.updated == now
@@ -142,7 +145,7 @@ def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL
-    assert len(get_args(Event)) == 10
+    assert len(get_args(Event)) == 12
 
 
 def test_every_status_can_be_reached_and_left_for_an_end() -> None:
@@ -288,3 +291,20 @@ def test_an_error_becomes_a_lasting_failure_word_for_word() -> None:
     failure = Failure.of(Moderated("Kling's content safety blocked the request."))
     assert (failure.code, failure.spent, failure.retryable) == ("moderated", "no", False)
     assert failure.advice == Moderated.advice
+
+
+def test_files_that_were_removed_are_fetched_again_while_the_provider_keeps_them() -> None:
+    here = Output(kind="video", url="https://cdn.test/1.mp4", path="/videos/1.mp4", url_expires=NOW + 9)
+    film = Output(kind="video", url="", path="/videos/2.mp4")
+    done = replace(TASK, status=Status.SUCCEEDED, outputs=(film, here), notes=("first",), ended_at=NOW)
+    removed = step(done, Removed("on 2026-11-22."), NOW + 1)
+    assert (removed.status, [o.path for o in removed.outputs]) == (Status.SUCCEEDED, ["", ""])
+    assert [o.removed for o in removed.outputs] == ["/videos/2.mp4", "/videos/1.mp4"]
+    assert removed.notes[1] == "Its file was removed from this disk: on 2026-11-22."
+    assert step(removed, Removed("again"), NOW + 2) is removed
+    again = step(removed, Recalled(), NOW + 3)
+    assert (again.status, again.ended_at, again.notes) == (Status.FETCHING, None, ("first",))
+    assert again.outputs == (replace(here, path=""),), "what was made here is made again"
+    assert step(removed, Recalled(), NOW + 9) is removed, "nobody keeps it any more"
+    assert step(done, Recalled(), NOW) is done
+    assert step(TASK, Removed("x"), NOW) is TASK

@@ -133,7 +133,7 @@ def test_tools_are_offered_by_toolset_and_without_spending_where_only_reading_is
     library = ["list_library", "create_element", "create_voice", "delete_asset"]
     assert names() == [op.name for op in ALL if op.name not in library]
     assert names(KLING_TOOLSETS="library") == library
-    assert names(KLING_TOOLSETS="results") == ["view_video"]
+    assert names(KLING_TOOLSETS="results") == ["view_video", "join_videos"]
     assert names(KLING_TOOLSETS="image,account") == ["create_image", "get_account"]
     reading = [
         "estimate_cost",

@@ -22,7 +22,7 @@ from kling_tools.files.mp4 import VideoFacts
 from kling_tools.model.errors import KlingError, UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Route
-from kling_tools.model.requests import CreateVideo, ListTasks, Request, SpendingRequest, ViewVideo
+from kling_tools.model.requests import CreateVideo, JoinVideos, ListTasks, Request, SpendingRequest, ViewVideo
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Output, Task
 from kling_tools.operations.all import ALL
@@ -114,6 +114,14 @@ class ActingStudio(Studio):
     async def catalog(self) -> Catalog:
         self._may_fail()
         return Catalog.read()
+
+    async def video(self, task_id: str, most: int) -> bytes:
+        await self.tasks([task_id])
+        return b"film"
+
+    async def join(self, request: JoinVideos) -> Task:
+        self._may_fail()
+        return self.journal[0]
 
     async def look(self, request: ViewVideo) -> Look:
         self._may_fail()

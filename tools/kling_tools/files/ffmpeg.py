@@ -15,7 +15,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,18 +79,23 @@ class Encoder:
         timeout: float,
         stdin: bytes | None = None,
         max_output: int = MAX_OUTPUT,
+        progress: Callable[[float], None] | None = None,
     ) -> bytes:
         """Run ffmpeg and return its standard output. `timeout` in seconds, of wall time and of CPU time per core.
+
+        With `progress` the output is ffmpeg's own reports: it is told how many seconds of the result are done.
 
         Raises:
             EncoderMissing: the program cannot be started.
             MediaFailed: it failed, took too long, or wrote more than `max_output` bytes.
         """
-        process = await self._start(args, timeout, stdin is not None)
+        told = ["-progress", "pipe:1", *args] if progress else args
+        process = await self._start(told, timeout, stdin is not None)
         try:
             async with asyncio.timeout(timeout):
                 feeding = _feed(process, stdin)
-                output, errors, _ = await asyncio.gather(_output(process, max_output), _errors(process), feeding)
+                output_read = _told(process, progress) if progress else _output(process, max_output)
+                output, errors, _ = await asyncio.gather(output_read, _errors(process), feeding)
                 await process.wait()
         except TimeoutError as error:
             raise MediaFailed(f"ffmpeg did not finish within {timeout:g} s.") from error
@@ -159,6 +164,16 @@ async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | Non
         else:
             _kill(process)
     return b"".join(blocks) if size <= most else None
+
+
+async def _told(process: asyncio.subprocess.Process, progress: Callable[[float], None]) -> bytes:
+    """Pass ffmpeg's reports on as they come."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        name, _, value = line.decode(errors="replace").strip().partition("=")
+        if name == "out_time_us" and value.isdecimal():  # nothing yet is N/A
+            progress(int(value) / 1e6)
+    return b""
 
 
 async def _errors(process: asyncio.subprocess.Process) -> bytes:

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import pstdev
 from typing import Any
 
 from kling_tools.files.ffmpeg import Encoder, file_argument
@@ -23,6 +24,9 @@ GROUND = 0x1C1C1C
 _SCREEN = 4 / 3
 _TIMEOUT = 60.0
 QUALITIES = ((85, 3), (75, 5), (65, 8), (50, 12), (35, 20), (20, 31))  # Pillow's scale, and mjpeg's for the same look
+#: Where in the film a poster is looked for, in this order, and what contrast is enough (of at most 127).
+_POSTERS, _LIVELY = (0.35, 0.6, 0.15, 0.85), 16.0
+_POSTER_WIDTH, _POSTER_BYTES = 1280, 250_000
 _PNG_PIXELS = 2_200_000  # raw, that is 6.6 MB: a PNG of it stays under the 10 MB of kling-official 11
 
 
@@ -126,6 +130,36 @@ async def frame_at(
     """
     facts = await asyncio.to_thread(read_facts, path)
     at = min(max(seconds, 0.0), facts.last_at or facts.seconds)
+    raw = await _decoded(encoder, path, facts, at, max_width)
+    return Frame(await ppm_to_jpeg(encoder, raw, [], max_bytes), *_sides(raw), round(at, 3))
+
+
+async def poster(encoder: Encoder, path: Path) -> bytes:
+    """Return a frame that stands for the video, as a JPEG: the first that is neither dark nor empty, of a few.
+
+    Raises:
+        EncoderMissing, MediaFailed
+    """
+    facts = await asyncio.to_thread(read_facts, path)
+    best, most = b"", -1.0
+    for share in _POSTERS:
+        raw = await _decoded(encoder, path, facts, share * facts.last_at, _POSTER_WIDTH)
+        if (lively := _contrast(raw)) > most:
+            best, most = raw, lively
+        if most >= _LIVELY:
+            break
+    return await ppm_to_jpeg(encoder, best, [], _POSTER_BYTES)
+
+
+def _contrast(ppm: bytes) -> float:
+    """Return how far apart a picture's values are, from a sample; a black or one-coloured one has next to none."""
+    width, height = _sides(ppm)
+    pixels = ppm[-3 * width * height :]
+    return pstdev(pixels[1 :: max(1, len(pixels) // 9000) * 3])
+
+
+async def _decoded(encoder: Encoder, path: Path, facts: VideoFacts, at: float, max_width: int) -> bytes:
+    """Return the frame shown at a time, as PPM."""
     grid = lay_out(1, facts.width, facts.height, max_width)
     tail = ["-vf", f"scale={grid.width}:{grid.height},setsar=1", "-frames:v", "1", *RAW]
     # The frame on show began up to a frame's length before; asking a little early never lands on the next one.
@@ -134,7 +168,7 @@ async def frame_at(
     raw = await encoder.run([*_source(path, max(0.0, start)), *tail], timeout=_TIMEOUT)
     if not raw:
         raise MediaFailed(f"The video has no picture at {at:.1f} s.")
-    return Frame(await ppm_to_jpeg(encoder, raw, [], max_bytes), *_sides(raw), round(at, 3))
+    return raw
 
 
 async def last_frame(encoder: Encoder, path: Path) -> bytes:

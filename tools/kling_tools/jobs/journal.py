@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 
@@ -25,16 +25,19 @@ from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0
+#: Letters of an id by which a file is named, where they tell it from every other task.
+SHORTEST_NAME = 4
 #: No delay is longer. A task that seems to wait for more was put back before the clock was.
 LONGEST_DELAY = 30.0
 
 
 @dataclass(frozen=True)
 class Enqueued:
-    """The task that stands for a request; `repeated` when it was there already."""
+    """The task that stands for a request; `repeated` when it was there already, else with the `parts` of a film."""
 
     task: Task
     repeated: bool
+    parts: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,11 @@ class Journal:
         """Whether a queued task has waited out its delay."""
         return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
-    async def enqueue(self, task: Task, budget: Budget, *, again: bool, parts: Sequence[Task] = ()) -> Enqueued:
+    async def enqueue(self, task: Task, budget: Budget | None, *, again: bool, parts: Sequence[Task] = ()) -> Enqueued:
         """Write the intent and hold the money in one transaction, before a byte leaves.
 
-        A film costs what its `parts` cost: it is judged by the sum, and the money is held for each of them.
+        A film costs what its `parts` cost: it is judged by the sum, and the money is held for each of them. Without a
+        budget for what is done on this machine: it costs nothing, and has no line in the ledger.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written.
@@ -100,22 +104,22 @@ class Journal:
             db.alone(f"request {task.fingerprint}")
             if not again and (known := _same_request(db, task, now)):
                 return Enqueued(known, repeated=True)
-            day = local_day(now).isoformat()
-            db.alone(f"money {day} {task.simulated}")
-            spent = _spent(db, day, task.simulated)
-            entry = ledger.hold(task, day, spent, budget)
-            for one in (task, *parts):
-                db.run("insert_task", **_columns(one))
-                _note(db, one, now, "Enqueued", "")
-            holds = {one.id: ledger.hold(one, day, spent, budget) for one in parts}
-            for task_id, held in (holds if task.plan.spec.kind == "film" else {task.id: entry}).items():
+            holds: dict[str, Entry] = {}
+            if budget is not None:
+                day = local_day(now).isoformat()
+                db.alone(f"money {day} {task.simulated}")
+                spent = _spent(db, day, task.simulated)
+                entry = ledger.hold(task, day, spent, budget)
+                bought = {part.id: ledger.hold(part, day, spent, budget) for part in parts}
+                holds = bought if task.plan.spec.kind == "film" else {task.id: entry}
+            named, *others = [_insert(db, one, now) for one in (task, *parts)]
+            for task_id, held in holds.items():
                 db.run("insert_hold", task_id=task_id, **vars(held))
-            return Enqueued(task, repeated=False)
+            return Enqueued(named, repeated=False, parts=tuple(others))
 
         result = await self._store.do(work)
-        if not result.repeated:
-            for one in (task, *parts):
-                self.on_change(one)
+        for one in () if result.repeated else (result.task, *result.parts):
+            self.on_change(one)
         return result
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
@@ -311,6 +315,24 @@ def _get(db: Connection, task_id: str) -> Task | None:
     return None if row is None else _load(row[0])
 
 
+def _insert(db: Connection, task: Task, now: float) -> Task:
+    """Write a new task down; returns it with the name that is settled here."""
+    named = replace(task, short=_short(db, task.id))
+    db.run("insert_task", **_columns(named))
+    _note(db, named, now, "Enqueued", "")
+    return named
+
+
+def _short(db: Connection, task_id: str) -> str:
+    """Return the beginning of an id that no task has yet; settled here, once, since files are named by it."""
+    db.alone(f"name {task_id[:SHORTEST_NAME]}")
+    for length in range(SHORTEST_NAME, len(task_id)):
+        # The tilde comes after every letter.
+        if db.row("named_so", first=task_id[:length], last=f"{task_id[:length]}~") is None:
+            return task_id[:length]
+    return task_id
+
+
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
     row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
     return None if row is None else _load(row[0])
@@ -335,7 +357,9 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
 
 def _took(before: Task, task: Task, gap: float) -> float | None:
     """Return how long the provider took, once it is done; the journal keeps what it was told first."""
-    if task.status is not Status.FETCHING or before.status is Status.FETCHING or before.accepted_at is None:
+    if task.status is not Status.FETCHING or before.accepted_at is None:
+        return None
+    if before.status in {Status.FETCHING, Status.SUCCEEDED}:  # removed here, and wanted again: that tells nothing new
         return None
     age = task.updated - before.accepted_at
     return took(age, gap) if age > 0 else None

@@ -10,6 +10,9 @@ UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, to
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
 
+-- name: named_so
+SELECT 1 FROM tasks WHERE id >= :first AND id < :last LIMIT 1;
+
 -- name: same_request
 -- The newest task for the same request that is neither refused nor taken back. While it is open whether it was
 -- accepted at all, its age says nothing, all the less by a clock that was moved. What was given up because its answer

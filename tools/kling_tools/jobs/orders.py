@@ -162,6 +162,11 @@ class Orders:
         if task is None:
             raise UnknownTask(f"There is no task {quoted(ref.task_id, 30)}.")
         kept = [o for o in task.outputs if o.path]
+        if len(kept) < ref.output and any(o.removed for o in task.outputs):
+            raise BadMedia(
+                f"The files of task {task.id} were removed from this disk.",
+                advice=f"check_status task_id={task.id} wait_seconds=45 fetches them again while Kling keeps them.",
+            )
         if len(kept) < ref.output:
             raise BadMedia(
                 f"Task {task.id} has no file {ref.output}; its status is {task.status.shown}.",

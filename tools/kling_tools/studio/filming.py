@@ -22,7 +22,7 @@ from kling_tools.model.plan import Order, Plan
 from kling_tools.model.requests import CreateVideo
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task
+from kling_tools.model.tasks import Task, can_be_recalled
 
 #: Between the moments of two shots, so that the first of them is the first in the queue.
 _APART = 1e-5
@@ -88,11 +88,14 @@ async def _earlier(journal: Journal, from_task: str, mark: str) -> list[Task]:
     if old is None or not isinstance(old.plan.spec, FilmSpec):
         return []
     parts = await journal.get(old.plan.spec.parts)
-    return [parts[i] for i in old.plan.spec.parts if i in parts and await asyncio.to_thread(_is_worth, parts[i])]
+    now = journal.now()
+    return [parts[i] for i in old.plan.spec.parts if i in parts and await asyncio.to_thread(_is_worth, parts[i], now)]
 
 
-def _is_worth(task: Task) -> bool:
+def _is_worth(task: Task, now: float) -> bool:
     """Whether a shot is here, or will be."""
+    if can_be_recalled(task, now):
+        return True
     if task.status is Status.SUCCEEDED:
         return any(output.path and Path(output.path).is_file() for output in task.outputs)
     return not task.status.ended

@@ -20,15 +20,18 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal, Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
+from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
-from kling_tools.model.requests import ListTasks, SpendingRequest, ViewVideo
+from kling_tools.model.plan import LOCAL
+from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task, Withdrawn
+from kling_tools.model.tasks import Recalled, Task, Withdrawn, can_be_recalled
 from kling_tools.settings import Settings
+from kling_tools.studio import joining
 from kling_tools.studio.deciding import Decisions, Quote
-from kling_tools.studio.looking import Look, look
+from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_after, search
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
@@ -66,6 +69,7 @@ class Studio:
         self._journal: Journal = opened.journal
         self._decisions = Decisions(opened, clock)
         self._callbacks = Callbacks(settings.webhook_secrets)
+        self._workshop = Workshop(opened.journal, opened.orders, opened.outputs)
 
     @classmethod
     @asynccontextmanager
@@ -81,10 +85,15 @@ class Studio:
         clock = clock or SystemClock()
         opened = open_accounts(settings, clock)
         engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
+        studio = cls(settings, clock, opened, engine)
+        tidying = asyncio.create_task(opened.retention.keep_tidy(), name="retention")
         engine.start()
+        studio._workshop.start()
         try:
-            yield cls(settings, clock, opened, engine)
+            yield studio
         finally:
+            tidying.cancel()
+            await asyncio.gather(tidying, studio._workshop.stop(), return_exceptions=True)
             await engine.stop()
             await opened.close()
 
@@ -115,6 +124,15 @@ class Studio:
         if refusal is not None:
             raise refusal
         return current
+
+    async def join(self, request: JoinVideos) -> Task:
+        """Begin to join videos on this machine; return the first task for a repeated request.
+
+        Raises:
+            KlingError: they cannot be joined, and why.
+        """
+        task = await joining.decide(request, self._opened.orders, self._opened.outputs, self.clock.now())
+        return (await self._workshop.add(task)).task
 
     async def cancel(self, task_id: str) -> Task:
         """Take a task back that waits to be sent, and return it as it then is: cancelled only where that was possible.
@@ -185,16 +203,23 @@ class Studio:
         return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
 
     def _watched(self, task: Task) -> bool:
-        return self._opened.named(task.account) is not None
+        return task.account == LOCAL or self._opened.named(task.account) is not None
 
     async def wait(self, ids: list[str], seconds: float, report: Report) -> list[Task]:
         """Return the tasks once all have ended, or after `seconds`, telling progress on the way.
+
+        Who waits for a task whose files were removed here wants them again.
 
         Raises:
             UnknownTask
         """
         started = self.clock.monotonic()
         tasks = await self.tasks(ids)
+        if seconds and (gone := [t for t in tasks if self._watched(t) and can_be_recalled(t, self.clock.now())]):
+            await self._journal.apply_all([(task.id, Recalled()) for task in gone])
+            tasks = await self.tasks(ids)
+        for task in tasks:
+            self._workshop.go_on(task)
         while True:
             passed = self.clock.monotonic() - started
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
@@ -208,8 +233,9 @@ class Studio:
                 words = f"{sum(p.status is Status.SUCCEEDED for p in parts)} of {len(parts)} shots done"
             trouble = next((t.trouble for t in running if t.trouble), "")
             await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
-            unfinished = [p.id for parts in shots.values() for p in parts if not p.status.ended]
-            await self._engine.wait([*(t.id for t in running), *unfinished], min(SLICE_SECONDS, seconds - passed))
+            bought = [t.id for t in running if t.account != LOCAL]
+            bought += [p.id for parts in shots.values() for p in parts if not p.status.ended]
+            await self._engine.wait(bought, min(SLICE_SECONDS, seconds - passed))
             try:
                 tasks = await self.tasks(ids)
             except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
@@ -223,6 +249,8 @@ class Studio:
 
     def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
         """Return about how many seconds are left, None where the task has ended; a film takes as long as its shots."""
+        if task.account == LOCAL:
+            return None if task.status.ended else self._workshop.seconds_left(task)
         if shots and not task.status.ended:
             left: dict[str, int] = {}
             for shot in shots:
@@ -239,6 +267,14 @@ class Studio:
             UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
         """
         return await look(request, self._opened.orders, self.settings.ffmpeg)
+
+    async def video(self, task_id: str, most: int) -> bytes:
+        """Return a finished task's video, if it has at most so many bytes.
+
+        Raises:
+            UnknownTask, BadMedia: there is none, or it is larger.
+        """
+        return await video_bytes(self._opened.orders, task_id, most)
 
     async def catalog(self) -> Catalog:
         """Return what Kling offers and costs.

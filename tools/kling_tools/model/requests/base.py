@@ -23,7 +23,7 @@ def _ratio(value: str) -> str:
     return value
 
 
-TaskId = Annotated[str, Field(max_length=64)]
+TaskId = Annotated[str, Field(max_length=200)]
 WaitSeconds = Annotated[int, Field(ge=0, le=50)]
 Ratio = Annotated[str, Field(max_length=200), AfterValidator(_ratio)]
 Resolution = Literal["720p", "1080p", "4k"]
