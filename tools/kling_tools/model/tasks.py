@@ -117,7 +117,7 @@ class Task:
     current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
     by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
-    start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as one of its shots.
+    start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
     """
 
     id: str
@@ -269,8 +269,8 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.QUEUED, now, prepared=(*task.prepared, prepared), sent_at=None, trouble="")
         case Rejected(failure):
             return _rejected(task, failure, now)
-        case Seen(observation):
-            return _seen(task, observation, now)
+        case Seen(observation) | Adopted(observation):
+            return (_seen if isinstance(event, Seen) else _adopted)(task, observation, now)
         case Hindered(trouble):
             return task if task.status.ended or task.trouble == trouble else replace(task, trouble=trouble, updated=now)
         case Stored(outputs, note):
@@ -280,8 +280,6 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _removed(task, event.why, now) if isinstance(event, Removed) else _recalled(task, now)
         case Withdrawn():
             return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
-        case Adopted(observation):
-            return _adopted(task, observation, now)
 
 
 REMOVED = "Its file was removed from this disk"

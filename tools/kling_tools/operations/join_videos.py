@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import JoinVideos
-from kling_tools.operations.answers import TaskFacts, show
+from kling_tools.operations.answers import TaskFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 
 #: As long as hosts wait for an answer; a longer film goes on behind it.
@@ -17,7 +17,7 @@ async def run(studio: Studio, request: JoinVideos, report: Report) -> Answer:
     task = await studio.join(request)
     if not task.status.ended:
         (task,) = await studio.wait([task.id], WAIT_SECONDS, report)
-    return Answer(show(task, studio))
+    return Answer((await shown([task], studio))[0])
 
 
 JOIN_VIDEOS = Operation(
