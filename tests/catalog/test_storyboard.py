@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.catalog.asking import CATALOG, KEY, picture
 
-from kling_tools.catalog.storyboard import in_one_go, shot_plans, shot_requests
+from kling_tools.catalog.storyboard import LONGEST_FILM, in_one_go, shot_plans, shot_requests
+from kling_tools.files.montage import MOST_CLIPS, MOST_SECONDS
 from kling_tools.model.errors import Impossible
 from kling_tools.model.plan import Plan
 from kling_tools.model.requests import CreateVideo
@@ -84,5 +86,12 @@ def test_what_has_no_place_in_a_film_is_refused_with_what_would_work() -> None:
     with pytest.raises(Impossible) as caught:
         decided(story(10, 10, image="/a.png", last_image="/z.png"))
     assert "continuous=true" in caught.value.advice
-    with pytest.raises(Impossible, match="600 s"):
-        decided(story(*[15] * 41))
+    with pytest.raises(Impossible, match="540 s"):
+        decided(story(*[20] * 28))
+
+
+def test_as_many_shots_can_be_bought_as_can_be_joined() -> None:
+    assert story(*[3] * MOST_CLIPS).shots
+    with pytest.raises(ValidationError):
+        story(*[3] * (MOST_CLIPS + 1))
+    assert LONGEST_FILM < MOST_SECONDS

@@ -16,12 +16,12 @@ from kling_tools.files.mp4 import read_facts
 
 pytestmark = pytest.mark.anyio
 
-TURBO = "kling-3.0-turbo"
+OTHER = "kling-2.6"
 SHOTS = [
-    {"prompt": "a paper boat at dawn", "seconds": 6},
-    {"prompt": "it drifts under a bridge", "seconds": 6, "model": TURBO},
-    {"prompt": "rain falls on it", "seconds": 6},
-    {"prompt": "it reaches the sea at dusk", "seconds": 6, "model": TURBO},
+    {"prompt": "a paper boat at dawn", "seconds": 7},
+    {"prompt": "it drifts under a bridge", "seconds": 5, "model": OTHER},
+    {"prompt": "rain falls on it", "seconds": 7},
+    {"prompt": "it reaches the sea at dusk", "seconds": 5, "model": OTHER},
 ]
 STORY = {"shots": SHOTS, "model": "kling-3.0"}
 
@@ -34,7 +34,7 @@ async def test_a_film_that_is_killed_and_breaks_is_one_file_and_every_shot_is_pa
             assert asked["isError"]
             assert "$" in asked["content"][0]["text"]
             assert await kling.tasks() == [], "the whole price is agreed on before anything is bought"
-            await kling.faults({"path": TURBO, "on": "create", "fail_task": "it was too windy"})
+            await kling.faults({"path": OTHER, "on": "create", "fail_task": "it was too windy"})
             film = await first.facts("create_video", **STORY, confirm_cost=True)
             await first.kill()
         async with hosting(kling.env()) as second:

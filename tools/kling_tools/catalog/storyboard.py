@@ -16,8 +16,8 @@ from kling_tools.model.mentions import voice_mentions
 from kling_tools.model.plan import Plan, Route
 from kling_tools.model.requests import CreateVideo, SpendingRequest
 
-#: As much as is joined into one file.
-LONGEST_FILM = 600
+#: Ten minutes are joined into one file, and clips come out a little longer than was asked for.
+LONGEST_FILM = 540
 _RATIOS = {"16:9": 16 / 9, "1:1": 1.0, "9:16": 9 / 16}
 
 

@@ -55,9 +55,11 @@ class CreateVideo(SpendingRequest):
     image: str | None = Field(None, description="First frame: a path, https URL or task id")
     last_image: str | None = Field(None, description="Last frame; needs image")
     references: References = Field([], description="Pictures, one video, or element:ID to take looks from")
-    shots: Annotated[list[ShotRequest], Field(max_length=60)] = Field([], description="Instead of prompt and seconds")
+    shots: Annotated[list[ShotRequest], Field(max_length=30)] = Field(
+        [], description="Instead of prompt and seconds; as many as a film has"
+    )
     continuous: bool = Field(False, description="Each shot starts from the last frame of the one before")
-    from_task: TaskId = Field("", description="An earlier create_video: its arguments, but for what is given here")
+    from_task: TaskId = Field("", description="An earlier create_video's arguments, but for those given here")
     seconds: int = Field(5, ge=1, le=60, description="3-15 on Kling 3.0, 5 or 10 on older models")
     resolution: Resolution = "720p"
     aspect_ratio: Ratio = Field("16:9", description="16:9, 9:16 or 1:1; with image the video follows it")
