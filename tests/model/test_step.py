@@ -14,7 +14,7 @@ from tests.providers.values import PLAN
 from kling_tools.model.errors import Moderated, Spent
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
-from kling_tools.model.specs import ImageSpec
+from kling_tools.model.specs import FilmSpec, ImageSpec
 from kling_tools.model.status import LEGAL, TERMINAL, Status
 from kling_tools.model.tasks import (
     Advanced,
@@ -27,6 +27,7 @@ from kling_tools.model.tasks import (
     Observation,
     Output,
     PutBack,
+    Readied,
     Recalled,
     Rejected,
     Remote,
@@ -65,6 +66,7 @@ observations = st.builds(
 failures = st.builds(Failure, code=st.just("task_failed"), message=st.just("no"), spent=st.sampled_from(["no", "yes"]))
 troubles = st.sampled_from(["", "no network", "a full disk"])
 events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Readied),
     st.builds(Claimed),
     st.builds(PutBack, troubles, st.floats(0, 60)),
     st.builds(Doubted, troubles),
@@ -109,6 +111,7 @@ def test_an_event_told_twice_says_nothing_new_unless_it_is_a_new_attempt(story: 
 
 #: How far a task has come, drawn from the docstring's line; only an attempt that never got in goes back.
 FAR = {
+    Status.WAITING: -1,
     Status.QUEUED: 0,
     Status.SUBMITTING: 1,
     Status.UNSURE: 2,
@@ -145,16 +148,27 @@ def test_a_result_is_not_taken_back_by_a_look_that_comes_late(late: str) -> None
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL
-    assert len(get_args(Event)) == 12
+    assert len(get_args(Event)) == 13
 
 
 def test_every_status_can_be_reached_and_left_for_an_end() -> None:
-    reached, edge = {Status.QUEUED}, {Status.QUEUED}
+    reached, edge = {Status.WAITING}, {Status.WAITING}
     while edge:
         edge = {to for status in edge for to in LEGAL[status]} - reached
         reached |= edge
     assert reached == set(Status)
     assert all(LEGAL[s] & TERMINAL or any(LEGAL[to] & TERMINAL for to in LEGAL[s]) for s in set(Status) - TERMINAL)
+
+
+def test_what_waits_for_others_goes_on_once_and_a_film_is_never_sent() -> None:
+    waiting = replace(TASK, status=Status.WAITING)
+    assert step(waiting, Claimed(), NOW) is waiting
+    assert step(waiting, Readied(), NOW).status is Status.QUEUED
+    sent = step(TASK, Claimed(), NOW)
+    assert step(sent, Readied(), NOW) is sent
+    film = replace(waiting, plan=replace(PLAN, spec=FilmSpec(parts=("k1",))))
+    assert step(film, Readied(), NOW).status is Status.FETCHING
+    assert step(waiting, Withdrawn(), NOW).status is Status.CANCELLED
 
 
 def test_what_was_never_sent_is_taken_back_and_what_was_sent_is_not() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -108,7 +108,10 @@ class ActingStudio(Studio):
         shown = self.journal[: request.limit]
         return TaskPage(shown, len(self.journal), "next" if len(shown) < len(self.journal) else None)
 
-    def eta(self, task: Task) -> int | None:
+    async def shots(self, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+        return {}
+
+    def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
         return None if task.status.ended else 40
 
     async def catalog(self) -> Catalog:

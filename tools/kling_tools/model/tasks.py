@@ -257,8 +257,7 @@ def step(task: Task, event: Event, now: float) -> Task:
     """Return the task after the event; the same object when the event says nothing new or comes too late."""
     match event:
         case Readied():
-            film = task.plan.spec.product == "film"
-            return _to(task, Status.FETCHING if film else Status.QUEUED, now, trouble="")
+            return _readied(task, now)
         case Claimed():
             return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="")
         case PutBack(trouble, delay):
@@ -280,6 +279,13 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _removed(task, event.why, now) if isinstance(event, Removed) else _recalled(task, now)
         case Withdrawn():
             return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
+
+
+def _readied(task: Task, now: float) -> Task:
+    if task.status is not Status.WAITING:  # it is on its way: nothing puts it back into the queue but an answer
+        return task
+    film = task.plan.spec.product == "film"
+    return _to(task, Status.FETCHING if film else Status.QUEUED, now, trouble="")
 
 
 REMOVED = "Its file was removed from this disk"
