@@ -133,7 +133,7 @@ class Disk:
         self.writes = 0
         self.alive = 0
         self._store = store
-        self.place, self.read, self.mark, self.close = store.place, store.read, store.mark, store.close
+        self.place, self.read, self.close = store.place, store.read, store.close
 
     def refuse(self, *writes: int) -> None:
         """Refuse these of the writes to come, counted from 1."""

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.house import NO_FILES, PAID, RICH, START, a_house
+from pydantic import TypeAdapter
+from tests.jobs.house import ADDRESS_FILE, NO_FILES, PAID, RICH, START, a_house, a_task
+from tests.jobs.postgres_server import Server
+from tests.jobs.stories import a_journal
 from tests.promises import keeps
 from tests.studio.open import a_picture
 
 from kling_tools.clock import local_day
+from kling_tools.jobs.database import migrations
 from kling_tools.jobs.journal import Search
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.money import from_micros
 from kling_tools.model.plan import Input, Route
 from kling_tools.model.specs import VideoSpec
 from kling_tools.model.status import Status
+from kling_tools.model.tasks import Task
 
 pytestmark = pytest.mark.anyio
 
@@ -273,3 +278,36 @@ async def test_an_old_task_in_doubt_is_found_and_not_sent_again(tmp_path: Path) 
         write(house.folder, Old(order.external_id, "unsure", more={"attempts": 1, "sent_at": START}))
         await house.until(order.external_id, Status.FETCHING)
         assert await house.sent() == [order.external_id]
+
+
+@keeps("nothing-lost")
+async def test_an_older_database_keeps_its_tasks_in_line(tmp_path: Path, postgres: Server) -> None:
+    url = postgres.new_database(empty=True)
+    (tmp_path / ADDRESS_FILE).write_text(url)
+    *steps, _ = migrations("migrations", "postgres")
+    tasks = [
+        a_task(label=label, now=START + n, sent_at=at) for n, (label, at) in enumerate((("a", 5.0), ("b\0", None)))
+    ]
+    with postgres.connection(url.rpartition("/")[2]) as raw:
+        raw.execute("CREATE SCHEMA kling_mcp")
+        raw.execute("SET search_path = kling_mcp")
+        raw.execute("CREATE TABLE journal_schema (version INTEGER NOT NULL)")
+        for step in steps:
+            raw.execute(step.encode())
+        raw.execute("INSERT INTO journal_schema VALUES (%s)", [len(steps)])
+        for task in tasks:
+            told = TypeAdapter(Task).dump_json(task).decode()
+            row = [task.id, "queued", "sandbox", task.plan.model, task.created, task.updated, task.id, "", 2, told]
+            raw.execute(
+                "INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, slots, document)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                row,
+            )
+    async with a_journal(tmp_path) as journal:
+        found = {t.id: t for t in await journal.watched([task.id for task in tasks])}
+        assert [(found[t.id].label, found[t.id].slots) for t in tasks] == [("a", 2), ("b ", 2)]
+        position, news = await journal.news("")
+        assert set(news) == set(found)
+        assert await journal.next_up("sandbox", tasks[0].plan.model, 2) == [tasks[0].id]
+        assert await journal.claim(tasks[0].id, 2)
+        assert (await journal.news(position))[1] == {tasks[0].id: "sandbox"}

@@ -113,6 +113,6 @@ async def test_a_task_without_room_is_not_read_anew_at_every_beat(tmp_path: Path
             await wish(house, slots, number)
         house.store.writes = 0
         for _ in range(3):
-            house.engine.pump(house.account)
+            await house.engine.pump(house.account)
             await house.rest()
         assert house.store.writes == 0, "nobody tries to claim what does not fit"

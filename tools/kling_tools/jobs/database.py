@@ -64,16 +64,6 @@ class Store(Protocol):
         """
         ...
 
-    async def mark(self) -> str:
-        """Return something that is another once anybody else has written; it costs no look at the tasks.
-
-        Whether it is also another after a write of this store is the database's affair.
-
-        Raises:
-            StorageUnavailable
-        """
-        ...
-
     async def close(self) -> None:
         """Finish what is under way and let go of the database."""
         ...

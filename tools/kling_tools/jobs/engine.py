@@ -1,15 +1,16 @@
 """Brings every task to its end, whoever started it: submits what waits, looks at what runs, fetches what is done.
 
 Two triggers per account, both idempotent: `pump` and `beat`. Losing or doubling one costs nothing, because the
-journal decides. One process of all that share the journal does the looking: who holds the account's office.
+journal decides. One process of all that share the journal does the looking: who holds the account's office. One loop
+serves all accounts, so that a thousand that rest cost no more than one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kling_tools.clock import Clock
@@ -19,16 +20,17 @@ from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
-from kling_tools.jobs.following import follow
+from kling_tools.jobs.following import follow, sent_together
 from kling_tools.jobs.journal import Enqueued, Journal
 from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.news import News
 from kling_tools.jobs.pace import Times
 from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.submit import resolve, submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
 from kling_tools.jobs.watch import FIRST_SILENCE, LONGEST_SILENCE, Watch
 from kling_tools.jobs.watched import Watched
-from kling_tools.model.errors import KlingError
+from kling_tools.model.errors import KlingError, StorageUnavailable
 from kling_tools.model.plan import Order
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Hindered, Task
@@ -37,8 +39,14 @@ log = logging.getLogger(__name__)
 
 #: While something is under way or somebody waits: how soon what another process did is seen.
 TICK_SECONDS = 1.0
-#: While nothing is: how soon it is seen that another process left something behind.
-IDLE_SECONDS = 10.0
+#: While nothing is: the same. One small question to the journal each time, whatever the number of accounts.
+IDLE_SECONDS = 1.5
+#: How often the offices of accounts that rest are asked for: nobody waits for those.
+REST_SECONDS = 3 * IDLE_SECONDS
+#: After a round that went wrong.
+AFTER_TROUBLE = 5.0
+#: A callback comes once for each turn of a task; who sends more of them has them written down no more often.
+BETWEEN_HINTS = 1.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
 #: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
@@ -85,24 +93,28 @@ class Engine:
         self._vigil = Vigil(clock, quarantine)
         self._rests = Rests(clock)
         self._watches = {a.name: Watch(a, clock, self.times, self._rests) for a in accounts}
+        self._news = News(journal, self._watches.keys(), self._hear_of)
+        self._hear_at = float("-inf")
+        self._turns: dict[str, float] = {}
+        self._held: set[str] = set()
         self._mine: set[str] = set()
         self._starting: set[str] = set()
         self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._learned = False
         self._downloads: set[str] = set()
-        self._ended: set[str] = set()
-        self._loops: list[asyncio.Task[None]] = []
+        self._moved: set[str] = set()
+        self._loop: asyncio.Task[None] | None = None
         journal.on_change = self._changed
 
     def start(self) -> None:
         """Begin to watch every account, in the background."""
-        self._loops = [asyncio.create_task(self._watch(a), name=f"watch {a.name}") for a in self.accounts.values()]
+        self._loop = asyncio.create_task(self._go_on(), name="watch")
 
     async def stop(self) -> None:
         """Stop watching; give what is on the wire a moment, then leave it to the journal."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
         await self._offices.close()
         if self._at_work:
             await asyncio.wait(self._at_work.values(), timeout=FAREWELL_SECONDS)
@@ -136,78 +148,101 @@ class Engine:
                 return enqueued, None
             account = self.accounts[task.account]
             if task.status is Status.QUEUED:
-                return enqueued, self._begin(task.id, submit(account, task, order))
-            sent = [self._begin(p.id, submit(account, p, o)) for p, o in parts if p.status is Status.QUEUED]
-            return enqueued, self._begin(task.id, self._sent(task, sent))
+                return enqueued, self._begin(task.id, task.account, submit(account, task, order))
+            queued = [(part, order) for part, order in parts if part.status is Status.QUEUED]
+            sent = [self._begin(part.id, part.account, submit(account, part, order)) for part, order in queued]
+            return enqueued, self._begin(task.id, task.account, sent_together(account, task, sent))
         finally:
             # A caller who left in between may have left a written intent: from here on `pump` sees it.
             self._starting -= ids
 
-    async def _sent(self, film: Task, sent: Sequence[asyncio.Task[Any]]) -> tuple[Task, None]:
-        """Return a film once each of its parts was answered; what was refused is told by the part itself."""
-        if sent:
-            await asyncio.wait(sent)
-        return (await self._journal.get([film.id])).get(film.id, film), None
-
-    def pump(self, account: Account) -> None:
-        """Send what waits, oldest first, as far as slots are free; of what is known of the account's tasks."""
+    async def pump(self, account: Account) -> None:
+        """Send whose turn it is, as far as places are free. The journal is asked only where one may be."""
         roster = self._watches[account.name].roster
-        queued = [t for t in roster.waiting() if t.status is Status.QUEUED]
-        if account.frozen or not queued:
+        if account.frozen:
             return
-        now = self._clock.now()
-        taken: Counter[str] = Counter()
-        for task in roster:
-            if task.status in _IN_SLOT or task.id in self._at_work:
-                taken[task.model] += task.slots
-        for task in queued:
-            if not self._journal.is_due(task) or self._is_busy_with(task):
+        sendable = {task.model for task in roster.waiting() if self._is_sendable(task)}
+        for model in sendable:
+            under_way = sum(t.slots for t in roster if t.model == model and t.status in _IN_SLOT)
+            if under_way >= account.slots:
                 continue
-            if task.id not in self._mine and 0 <= now - task.updated < FOREIGN_SECONDS:
-                continue
-            before = taken[task.model]
-            taken[task.model] += task.slots  # also where it has to wait: nobody younger overtakes it
-            if not before or before + task.slots <= account.slots:
-                self._mine.add(task.id)  # whoever takes an orphan keeps it
-                self._begin(task.id, self._submit(account, task.id))
+            for task_id in await self._journal.next_up(account.name, model, account.slots):
+                if (task := roster[task_id]) is not None and self._is_sendable(task):
+                    self._mine.add(task_id)  # whoever takes an orphan keeps it
+                    self._begin(task_id, account.name, self._submit(account, task_id))
+
+    def _is_sendable(self, task: Watched) -> bool:
+        if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
+            return False
+        return task.id in self._mine or not 0 <= self._clock.now() - task.updated < FOREIGN_SECONDS
 
     def _is_busy_with(self, task: Watched) -> bool:
         return task.id in self._at_work or task.id in self._starting
 
     async def look_soon(self, *, external_id: str, remote_id: str) -> None:
-        """Look at a task at once, since somebody said that it moved; nothing else of that is believed."""
-        for watch in self._watches.values():
-            await watch.refresh()
-            for task in watch.roster:
-                if task.id == external_id or (task.remote is not None and task.remote.id == remote_id):
-                    watch.soon(task.id)
-                    if task.status in _DOUBTFUL:
-                        self._rests.hasten(task.id)
-                    self.bell.ring()
+        """Look at a task at once, since somebody said that it moved; nothing else of that is believed.
+
+        Where another process looks at it, it is told by the journal.
+
+        Raises:
+            StorageUnavailable: who looks cannot be told.
+        """
+        await self._news.hear()
+        for name, watch in self._watches.items():
+            meant = [t for t in watch.roster if t.id == external_id or (t.remote and t.remote.id == remote_id)]
+            for task in meant:
+                hinted = None
+                if name not in self._held and not self._rests.left(key := f"hint {task.id}"):
+                    self._rests.until(key, BETWEEN_HINTS)
+                    hinted = await self._journal.wish([task.id], hinted=True)
+                watch.soon(task.id, hinted)
+                if task.status in _DOUBTFUL:
+                    self._rests.hasten(task.id)
+                self._stir(name)
 
     async def wait(self, ids: Iterable[str], seconds: float) -> None:
         """Return at the next change of anything, or after `seconds`; the looks at these tasks are closer meanwhile."""
         wanted = list(ids)
-        news = [watch.awaited(wanted) for watch in self._watches.values()]
-        unknown = any(all(watch.roster[i] is None for watch in self._watches.values()) for i in wanted)
-        if unknown or any(news):  # what another process made a moment ago is not known here yet
+        for name, watch in self._watches.items():
+            if watch.awaited(wanted):
+                self._stir(name)
+        if any(all(watch.roster[i] is None for watch in self._watches.values()) for i in wanted):
+            # What another process made a moment ago is not known here yet.
+            self._hear_at = min(self._hear_at, self._clock.monotonic() + SHORTEST_TICK)
             self.bell.ring()
-        await self.bell.wait(self._clock, seconds)
+        ringing = asyncio.ensure_future(self.bell.wait(self._clock, seconds))
+        try:
+            await self._tell_watchers(wanted)
+            await ringing
+        finally:
+            ringing.cancel()
+
+    async def _tell_watchers(self, wanted: list[str]) -> None:
+        """Have those who watch these tasks elsewhere look at them as for a caller of their own."""
+        told: list[str] = []
+        for name, watch in self._watches.items():
+            if name not in self._held and (ids := watch.to_be_told(wanted)):
+                watch.told_elsewhere(ids, self._clock.now())
+                told += ids
+        if told:
+            with suppress(StorageUnavailable):  # waiting goes on without
+                await self._journal.wish(told)
 
     def looks(self, account: str) -> int:
         """Return how often everything that runs at an account was looked at since the start."""
         return self._watches[account].looks
 
     async def beat(self, account: Account) -> None:
-        """Do everything that is due for an account, once."""
+        """Hear what others wrote, and do everything that is due for an account, once."""
+        await self._news.hear()
+        await self._do_what_is_due(account)
+
+    async def _do_what_is_due(self, account: Account) -> None:
         watch = self._watches[account.name]
         watch.notice_leaps()
-        moved = await watch.refresh()
-        if moved:
-            self.bell.ring()
-        self.pump(account)
-        moved = moved or account.name in self._ended
-        self._ended.discard(account.name)
+        await self.pump(account)
+        moved = account.name in self._moved
+        self._moved.discard(account.name)
         for task in watch.roster.waiting():
             if moved and task.status is Status.WAITING:
                 self._rests.hasten(task.id)
@@ -218,20 +253,20 @@ class Engine:
                     await self._hinder(task, account.frozen)
             elif task.status is Status.WAITING:
                 self._rests.until(task.id, FOLLOW_SECONDS)
-                self._begin(task.id, self._follow(account, task.id))
+                self._begin(task.id, account.name, self._follow(account, task.id))
             elif task.status in _DOUBTFUL:
                 watch.done_soon(task.id)
                 self._rests.until(task.id, FIRST_SILENCE)
-                self._begin(task.id, self._resolve(account, task.id))
+                self._begin(task.id, account.name, self._resolve(account, task.id))
             elif task.status is Status.FETCHING and len(self._downloads) < DOWNLOADS:
                 if task.trouble:
                     self._rests.rest(task.id, FIRST_REST, LONGEST_REST)
                 else:
                     self._rests.until(task.id, 1.0)
                 self._downloads.add(task.id)
-                self._begin(task.id, self._fetch(account, task.id))
+                self._begin(task.id, account.name, self._fetch(account, task.id))
         if watch.key not in self._at_work and not watch.seconds_left():
-            self._begin(watch.key, watch.look())
+            self._begin(watch.key, account.name, watch.look())
 
     async def _hinder(self, task: Watched, words: str) -> None:
         for standing in (await self._journal.get([task.id])).values():
@@ -252,9 +287,8 @@ class Engine:
 
     async def _follow(self, account: Account, task_id: str) -> None:
         self._mine.add(task_id)
-        for task in (await self._journal.get([task_id])).values():
-            if task.status is Status.WAITING and (await follow(account, task)).status is not Status.WAITING:
-                self._rests.forget(task_id)
+        if await follow(account, task_id):
+            self._rests.forget(task_id)
 
     async def _fetch(self, account: Account, task_id: str) -> None:
         for task in (await self._journal.get([task_id])).values():
@@ -262,57 +296,98 @@ class Engine:
                 film = task.plan.spec.product == "film"
                 await (assemble if film else fetch)(account, self._outputs, task)
 
-    def _begin(self, key: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def _begin(self, key: str, account: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)
         self._at_work[key] = running
-        running.add_done_callback(lambda done: self._finished(key, done))
+        running.add_done_callback(lambda done: self._finished(key, account, done))
         return running
 
-    def _finished(self, key: str, done: asyncio.Task[Any]) -> None:
+    def _finished(self, key: str, account: str, done: asyncio.Task[Any]) -> None:
         self._at_work.pop(key, None)
         self._downloads.discard(key)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("task %s: %s", key, error, exc_info=error)
             self._rests.until(key, 10.0)
-        self.bell.ring()
+        self._stir(account)
 
     def _changed(self, task: Task) -> None:
         if task.status not in _DOUBTFUL:
             self._vigil.forget(task.id)
         if task.status.ended:
-            self._ended.add(task.account)
-            self._rests.forget(task.id)
-            self._mine.discard(task.id)
+            self._ended(task.id, task.account)
         if watch := self._watches.get(task.account):
+            self._news.told(task.account, task.id)
             watch.tell(task)
+        self._stir(task.account)
+
+    def _hear_of(self, account: str, task_id: str, task: Watched | None) -> None:
+        watch = self._watches[account]
+        if task == watch.roster[task_id]:
+            return
+        if task is None:
+            self._ended(task_id, account)
+        if watch.hear(task_id, task) and task is not None and task.status in _DOUBTFUL:
+            self._rests.hasten(task_id)
+        self._stir(account)
+
+    def _ended(self, task_id: str, account: str) -> None:
+        self._moved.add(account)
+        self._rests.forget(task_id)
+        self._rests.forget(f"hint {task_id}")
+        self._mine.discard(task_id)
+
+    def _stir(self, account: str) -> None:
+        """Have an account served in the next round, and that at once; wake all who wait."""
+        self._turns.pop(account, None)
         self.bell.ring()
 
-    async def _watch(self, account: Account) -> None:
-        watch = self._watches[account.name]
+    async def _go_on(self) -> None:
         while True:
+            await self.bell.wait(self._clock, await self._round())
+
+    async def _round(self) -> float:
+        """Serve every account whose turn it is; return how long nothing is due."""
+        at = self._clock.monotonic
+        if self._hear_at <= at():
             try:
-                won = await self._offices.holds(account.name)
-                if won:
-                    await self._learn()
-                    await self.beat(account)
-                else:
-                    # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
-                    if await watch.refresh():
-                        self.bell.ring()
-                    if self._mine:
-                        self.pump(account)
-                pause = self._pause(watch, watches=won)
-            except Exception as error:
-                # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
-                log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
-                await self._clock.sleep(5 * TICK_SECONDS)
-                pause = SHORTEST_TICK
-            await self.bell.wait(self._clock, pause)
+                await self._news.hear()
+                busy = [len(w.roster) > 0 for w in self._watches.values()]
+                speed = max((a.speed for a in self.accounts.values()), default=1.0)
+                self._hear_at = at() + (max(SHORTEST_TICK, TICK_SECONDS / speed) if any(busy) else IDLE_SECONDS)
+            except KlingError as error:
+                log.error("the journal: %s", error)
+                self._hear_at = at() + AFTER_TROUBLE
+                self._turns = dict.fromkeys(self._watches, self._hear_at)
+        for account in self.accounts.values():
+            if self._turns.get(account.name, float("-inf")) <= at():
+                self._turns[account.name] = float("inf")  # whatever happens meanwhile calls for another
+                pause = await self._serve(account)
+                self._turns[account.name] = min(at() + pause, self._turns.get(account.name, float("-inf")))
+        return max(0.0, min([self._hear_at, *self._turns.values()]) - at())
+
+    async def _serve(self, account: Account) -> float:
+        """Do what an account needs of this process; return for how long that is enough."""
+        try:
+            if won := await self._offices.holds(account.name):
+                self._held.add(account.name)
+                await self._learn()
+                await self._do_what_is_due(account)
+            else:
+                self._held.discard(account.name)
+                # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
+                if self._mine:
+                    await self.pump(account)
+            return self._pause(self._watches[account.name], watches=won)
+        except Exception as error:
+            # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
+            self._held.discard(account.name)
+            log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
+            return AFTER_TROUBLE
 
     def _pause(self, watch: Watch, *, watches: bool) -> float:
         """Return how long nothing is due: short while something is under way, since others may move it too."""
         if not len(watch.roster):
-            return IDLE_SECONDS
+            return REST_SECONDS
         tick = TICK_SECONDS / watch.account.speed
         if watches and watch.key not in self._at_work:
             tick = min(tick, watch.seconds_left())

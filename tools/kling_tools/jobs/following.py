@@ -5,7 +5,9 @@ Nothing here is timed or remembered: how those tasks stand is read, and the jour
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from kling_tools.jobs.account import Account
 from kling_tools.model.errors import PartMissing, Spent
@@ -20,12 +22,22 @@ def awaited(plan: Plan) -> tuple[str, ...]:
     return plan.spec.parts if isinstance(plan.spec, FilmSpec) else (plan.after,) if plan.after else ()
 
 
-async def follow(account: Account, task: Task) -> Task:
-    """Let a waiting task go on once all is here, or end it where that will never be; returns it as it now is."""
-    ids = awaited(task.plan)
-    known = await account.journal.get(ids)
-    event = _next(task, [known.get(i) for i in ids])
-    return task if event is None else await account.journal.apply(task.id, event, standing=task)
+async def sent_together(account: Account, film: Task, sent: Sequence[asyncio.Task[Any]]) -> tuple[Task, None]:
+    """Return a film once each of its parts was answered; what was refused is told by the part itself."""
+    if sent:
+        await asyncio.wait(sent)
+    return (await account.journal.get([film.id])).get(film.id, film), None
+
+
+async def follow(account: Account, task_id: str) -> bool:
+    """Let a waiting task go on once all is here, or end it where that will never be; tells if it waits no more."""
+    for task in (await account.journal.get([task_id])).values():
+        ids = awaited(task.plan)
+        known = await account.journal.get(ids)
+        if task.status is Status.WAITING and (event := _next(task, [known.get(i) for i in ids])) is not None:
+            task = await account.journal.apply(task_id, event, standing=task)
+        return task.status is not Status.WAITING
+    return True
 
 
 def _next(task: Task, parts: Sequence[Task | None]) -> Event | None:

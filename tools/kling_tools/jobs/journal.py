@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-
-from pydantic import TypeAdapter
 
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
+from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, load, note
+from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
@@ -25,8 +24,6 @@ from kling_tools.model.tasks import Claimed, Event, Seen, Task, step
 
 #: The same request within this time is taken for a repeated call, not for a second wish.
 SAME_REQUEST_SECONDS = 600.0
-#: Letters of an id by which a file is named, where they tell it from every other task.
-SHORTEST_NAME = 4
 #: No delay is longer. A task that seems to wait for more was put back before the clock was.
 LONGEST_DELAY = 30.0
 
@@ -112,7 +109,7 @@ class Journal:
                 entry = ledger.hold(task, day, spent, budget)
                 bought = {part.id: ledger.hold(part, day, spent, budget) for part in parts}
                 holds = bought if task.plan.spec.kind == "film" else {task.id: entry}
-            named, *others = [_insert(db, one, now) for one in (task, *parts)]
+            named, *others = [insert(db, one, now) for one in (task, *parts)]
             for task_id, held in holds.items():
                 db.run("insert_hold", task_id=task_id, **vars(held))
             return Enqueued(named, repeated=False, parts=tuple(others))
@@ -126,7 +123,7 @@ class Journal:
         """Return the film of the same request that lately ended without a result."""
         asked = {"fingerprint": fingerprint, "after": self.clock.now() - SAME_REQUEST_SECONDS}
         row = await self._store.read(lambda db: db.row("earlier_film", **asked))
-        return None if row is None else _load(row[0])
+        return None if row is None else load(row[0])
 
     async def claim(self, task_id: str, slots: int, sender: str = "") -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free.
@@ -136,14 +133,11 @@ class Journal:
         now = self.clock.now()
 
         def work(db: Connection) -> Task | None:
-            task = _get(db, task_id)
+            task = get_task(db, task_id)
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
-            place = {"account": task.account, "model": task.plan.model, "created": task.created, "id": task.id}
             db.alone(f"slots {task.account} {task.plan.model}")
-            taken = db.row("occupied_slots", **place)
-            # One that takes more places than there are may run alone: the provider will say whether it can.
-            if taken is not None and taken[0] and taken[0] + task.plan.slots > slots:
+            if task.id not in _next_up(db, task.account, task.plan.model, slots):
                 return None
             db.run("note_sender", id=task.id, sender=sender)
             return _write(db, task, Claimed(), now)
@@ -152,6 +146,10 @@ class Journal:
         if task is not None:
             self.on_change(task)
         return task
+
+    async def next_up(self, account: str, model: str, slots: int) -> list[str]:
+        """Return the queued tasks that a claim would let through now, in their order; some may have to wait still."""
+        return await self._store.read(lambda db: _next_up(db, account, model, slots))
 
     async def apply(self, task_id: str, event: Event, *, standing: Task | None = None) -> Task:
         """Change a task by one event and its money with it; returns it as it now is.
@@ -165,7 +163,7 @@ class Journal:
         now = self.clock.now()
 
         def work(db: Connection) -> tuple[Task, bool]:
-            task = _get(db, task_id)
+            task = get_task(db, task_id)
             if task is None:
                 raise KeyError(task_id)
             if standing is not None and not isinstance(event, Seen) and _moved_on(task, standing):
@@ -189,7 +187,7 @@ class Journal:
         ordered = sorted(events, key=lambda pair: pair[0])
 
         def work(db: Connection) -> list[Task]:
-            found = ((_get(db, task_id), event) for task_id, event in ordered)
+            found = ((get_task(db, task_id), event) for task_id, event in ordered)
             changed = [_write(db, task, event, now, gap) for task, event in found if task is not None]
             return [task for task in changed if task is not None]
 
@@ -205,25 +203,39 @@ class Journal:
         """Return those of the tasks that exist."""
 
         def work(db: Connection) -> dict[str, Task]:
-            found = ((i, _get(db, i)) for i in ids)
+            found = ((i, get_task(db, i)) for i in ids)
             return {i: task for i, task in found if task is not None}
 
         return await self._store.read(work)
 
     async def active(self, account: str) -> list[Task]:
         """Return an account's tasks that have not ended, oldest first."""
-        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("active", account=account)])
+        return await self._store.read(lambda db: [load(r[0]) for r in db.rows("active", account=account)])
 
-    async def news(self, account: str, mark: str) -> tuple[str, dict[str, float] | None]:
-        """Return the journal's mark, and when each of an account's unfinished tasks was last written.
+    async def news(self, position: str) -> tuple[str, dict[str, str]]:
+        """Return how far the journal is written now, and the accounts of the tasks written since `position`, by id.
 
-        The latter None where no other process has written since `mark`, which costs next to nothing.
+        Without a position all that have not ended. Some may be told twice, and own changes are told too; where nobody
+        has written, it costs next to nothing.
         """
-        now = await self._store.mark()
-        if now == mark:
-            return now, None
-        # Read after the mark: what is written in between is read now, and once more.
-        return now, await self._store.read(lambda db: dict(db.rows("marks", account=account)))
+
+        def work(db: Connection) -> tuple[str, dict[str, str]]:
+            row = db.row("position")
+            rows = db.rows("written_since", position=position) if position else db.rows("unfinished")
+            return (row[0] if row else ""), dict(rows)
+
+        return await self._store.read(work)
+
+    async def wish(self, ids: Sequence[str], *, hinted: bool = False) -> float:
+        """Tell who watches these tasks that one has moved (`hinted`), or that somebody waits; return the mark of it."""
+        now = self.clock.now()
+
+        def work(db: Connection) -> None:
+            for task_id in sorted(ids):
+                db.run("wish", id=task_id, hinted=now if hinted else None, awaited=None if hinted else now)
+
+        await self._store.do(work)
+        return now
 
     async def watched(self, ids: Sequence[str]) -> list[Watched]:
         """Return those of the tasks that have not ended, as far as watching has to know them."""
@@ -240,13 +252,13 @@ class Journal:
         def work(db: Connection) -> tuple[list[Task], int]:
             rows = db.rows("page", before=before, before_id=before_id, limit=search.limit, **match)
             total = db.row("count_matching", **match)
-            return [_load(r[0]) for r in rows], total[0] if total else 0
+            return [load(r[0]) for r in rows], total[0] if total else 0
 
         return await self._store.read(work)
 
     async def made(self, remote_id: str) -> list[Task]:
         """Return the tasks whose result the provider calls by this id, newest first."""
-        return await self._store.read(lambda db: [_load(r[0]) for r in db.rows("made", remote_id=remote_id)])
+        return await self._store.read(lambda db: [load(r[0]) for r in db.rows("made", remote_id=remote_id)])
 
     async def spending(self, since: float, *, simulated: bool) -> list[Spending]:
         """Return what was held or settled by local day, model and provider, newest day first."""
@@ -265,7 +277,7 @@ class Journal:
 
     async def entry(self, task_id: str) -> Entry | None:
         """Return a task's line in the ledger."""
-        return await self._store.read(lambda db: _entry(db, task_id))
+        return await self._store.read(lambda db: entry_of(db, task_id))
 
     async def history(self, task_id: str) -> list[Happening]:
         """Return what happened to a task, oldest first."""
@@ -283,59 +295,18 @@ class Journal:
         return await self._store.read(work)
 
 
-@cache
-def _adapter() -> TypeAdapter[Task]:
-    # Built on first use: start-up is measured, and a server may live without touching a task.
-    return TypeAdapter(Task)
-
-
-def _load(document: str) -> Task:
-    return _adapter().validate_json(document)
-
-
-def _columns(task: Task) -> dict[str, object]:
-    return {
-        "id": task.id,
-        "status": task.status.value,
-        "account": task.account,
-        "model": task.plan.model,
-        "created": task.created,
-        "updated": task.updated,
-        "fingerprint": task.fingerprint,
-        "words": f"{task.label}\n{task.plan.words}".casefold(),
-        "slots": task.plan.slots,
-        "part_of": task.part_of,
-        "took": None,
-        "document": _adapter().dump_json(task).decode(),
-    }
-
-
-def _get(db: Connection, task_id: str) -> Task | None:
-    row = db.row("get_task", id=task_id)
-    return None if row is None else _load(row[0])
-
-
-def _insert(db: Connection, task: Task, now: float) -> Task:
-    """Write a new task down; returns it with the name that is settled here."""
-    named = replace(task, short=_short(db, task.id))
-    db.run("insert_task", **_columns(named))
-    _note(db, named, now, "Enqueued", "")
-    return named
-
-
-def _short(db: Connection, task_id: str) -> str:
-    """Return the beginning of an id that no task has yet; settled here, once, since files are named by it."""
-    db.alone(f"name {task_id[:SHORTEST_NAME]}")
-    for length in range(SHORTEST_NAME, len(task_id)):
-        # The tilde comes after every letter.
-        if db.row("named_so", first=task_id[:length], last=f"{task_id[:length]}~") is None:
-            return task_id[:length]
-    return task_id
+def _next_up(db: Connection, account: str, model: str, places: int) -> list[str]:
+    row = db.row("under_way", account=account, model=model)
+    taken = int(row[0]) if row else 0
+    if taken >= places:  # found without a look at the line
+        return []
+    rows = db.rows("contenders", account=account, model=model, places=places)
+    return may_go((Place(*row) for row in rows), places, taken)
 
 
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
     row = db.row("same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS)
-    return None if row is None else _load(row[0])
+    return None if row is None else load(row[0])
 
 
 def _moved_on(task: Task, standing: Task) -> bool:
@@ -346,12 +317,12 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
     changed = step(task, event, now)
     if changed is task:
         return None
-    columns = {**_columns(changed), "took": _took(task, changed, gap)}
-    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "document")})
+    columns = {**columns_of(changed), "took": _took(task, changed, gap)}
+    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "sent", "document")})
     _settle(db, changed)
     detail = changed.trouble or (changed.failure.message if changed.failure else "")
     if changed.status is not task.status or detail:
-        _note(db, changed, now, type(event).__name__, detail)
+        note(db, changed, now, type(event).__name__, detail)
     return changed
 
 
@@ -366,7 +337,7 @@ def _took(before: Task, task: Task, gap: float) -> float | None:
 
 
 def _settle(db: Connection, task: Task) -> None:
-    entry = _entry(db, task.id)
+    entry = entry_of(db, task.id)
     if entry is None:
         return
     settled = ledger.after(entry, task)
@@ -380,21 +351,9 @@ def _settle(db: Connection, task: Task) -> None:
         )
 
 
-def _entry(db: Connection, task_id: str) -> Entry | None:
-    row = db.row("get_entry", task_id=task_id)
-    if row is None:
-        return None
-    day, simulated, state, held, charged = row
-    return Entry(day=day, simulated=bool(simulated), state=state, held=held, charged=charged)
-
-
 def _spent(db: Connection, day: str, simulated: bool) -> int:
     row = db.row("spent_on", day=day, simulated=simulated)
     return int(row[0]) if row else 0
-
-
-def _note(db: Connection, task: Task, now: float, event: str, detail: str) -> None:
-    db.run("insert_history", task_id=task.id, at=now, event=event, status=task.status.value, detail=detail)
 
 
 def running_statuses() -> tuple[str, ...]:

@@ -1,11 +1,15 @@
 -- Every statement the journal runs, by name. What PostgreSQL says otherwise is in postgres.sql.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, part_of, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :part_of, :document);
+INSERT INTO tasks
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document, written)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
+        :document, (SELECT coalesce(max(written), 0) + 1 FROM tasks));
 
 -- name: update_task
-UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document WHERE id = :id;
+UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
+                 sent = :sent, written = (SELECT max(written) + 1 FROM tasks)
+WHERE id = :id;
 
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
@@ -35,13 +39,41 @@ SELECT document FROM tasks
 WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled')
 ORDER BY created, id;
 
--- name: occupied_slots
--- Whatever may be running at the provider takes a slot, also what is in doubt; and so does whatever has waited longer
--- than the task that asks, or a stream of new wishes would keep it waiting for ever.
-SELECT coalesce(sum(coalesce(json_extract(document, '$.plan.slots'), 1)), 0) FROM tasks
-WHERE account = :account AND model = :model
-  AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
-       OR (status = 'queued' AND (created, id) < (:created, :id)));
+-- name: under_way
+-- Whatever may be running at the provider takes its places, also what is in doubt.
+SELECT coalesce(sum(slots), 0) FROM tasks
+WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure', 'submitted', 'processing');
+
+-- name: contenders
+-- Who may be among the next: the oldest of each label, one more than there are places. Steps from label to label, so
+-- that a long line of one is not read; `turns` says whose turn it is.
+WITH RECURSIVE labels (label) AS (
+    SELECT min(label) FROM tasks
+    WHERE account = :account AND model = :model
+      AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+    UNION ALL
+    SELECT (SELECT min(tasks.label) FROM tasks
+            WHERE account = :account AND model = :model AND tasks.label > labels.label
+              AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing'))
+    FROM labels WHERE label IS NOT NULL)
+SELECT one.id, one.label, one.created, one.slots, one.status <> 'queued',
+       coalesce((SELECT max(sent) FROM tasks AS gone
+                 WHERE gone.account = :account AND gone.model = :model AND gone.label = labels.label
+                   AND gone.sent IS NOT NULL), 0)
+FROM labels CROSS JOIN tasks AS one
+WHERE one.account = :account AND one.model = :model AND one.label = labels.label
+  AND one.status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+  AND one.created <= coalesce(
+      (SELECT later.created FROM tasks AS later
+       WHERE later.account = :account AND later.model = :model AND later.label = labels.label
+         AND later.status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+       ORDER BY later.created LIMIT 1 OFFSET :places), 1e300);
+
+-- name: wish
+-- That somebody elsewhere was told that a task moved, or waits for it: a change like any other to who watches it.
+UPDATE tasks SET hinted = coalesce(:hinted, hinted), awaited = coalesce(:awaited, awaited),
+                 written = (SELECT max(written) + 1 FROM tasks)
+WHERE id = :id AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: note_sender
 UPDATE tasks SET sender = :sender WHERE id = :id;
@@ -63,12 +95,18 @@ WHERE created >= :since AND (:parts OR part_of = '')
   AND (:status = '' OR status IN (SELECT value FROM json_each(:status)))
   AND (:words = '' OR instr(words, :words) > 0);
 
--- name: marks
-SELECT id, updated FROM tasks WHERE account = :account AND status NOT IN ('succeeded', 'failed', 'cancelled');
+-- name: position
+SELECT CAST(coalesce(max(written), 0) AS TEXT) FROM tasks;
+
+-- name: unfinished
+SELECT id, account FROM tasks WHERE status NOT IN ('succeeded', 'failed', 'cancelled');
+
+-- name: written_since
+SELECT id, account FROM tasks WHERE written > CAST(:position AS INTEGER);
 
 -- name: watched
-SELECT id, status, created, updated, model,
-       json_extract(document, '$.plan.video_seconds'), json_extract(document, '$.plan.slots'),
+SELECT id, status, created, updated, model, label, slots, hinted, awaited,
+       json_extract(document, '$.plan.video_seconds'),
        json_extract(document, '$.plan.typical_seconds'), json_extract(document, '$.remote.id'),
        json_extract(document, '$.remote.product'), json_extract(document, '$.remote.host'),
        json_extract(document, '$.accepted_at'), json_extract(document, '$.not_before'),

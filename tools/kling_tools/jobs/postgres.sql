@@ -3,8 +3,20 @@
 -- replaces it keeps the document whole.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, created, updated, fingerprint, words, took, slots, part_of, document)
-VALUES (:id, :status, :account, :model, :created, :updated, :fingerprint, :words, :took, :slots, :part_of, :document);
+INSERT INTO tasks
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
+        :document);
+
+-- name: update_task
+UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
+                 sent = :sent, written = pg_current_xact_id()
+WHERE id = :id;
+
+-- name: wish
+UPDATE tasks SET hinted = coalesce(:hinted, hinted), awaited = coalesce(:awaited, awaited),
+                 written = pg_current_xact_id()
+WHERE id = :id AND status NOT IN ('succeeded', 'failed', 'cancelled');
 
 -- name: get_task_for_change
 -- What is read here is judged and then written: nobody else may change it in between.
@@ -18,11 +30,37 @@ WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
   AND (created > :after OR status IN ('waiting', 'queued', 'submitting', 'unsure'))
 ORDER BY created DESC LIMIT 1;
 
--- name: occupied_slots
-SELECT coalesce(sum(slots), 0) FROM tasks
-WHERE account = :account AND model = :model
-  AND (status IN ('submitting', 'unsure', 'submitted', 'processing')
-       OR (status = 'queued' AND (created, id) < (:created, :id)));
+-- name: contenders
+WITH RECURSIVE labels (label) AS (
+    (SELECT label FROM tasks
+     WHERE account = :account AND model = :model
+       AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+     ORDER BY label LIMIT 1)
+    UNION ALL
+    SELECT later.label
+    FROM labels CROSS JOIN LATERAL (
+        SELECT tasks.label FROM tasks
+        WHERE account = :account AND model = :model AND tasks.label > labels.label
+          AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+        ORDER BY tasks.label LIMIT 1) AS later)
+SELECT one.id, labels.label, one.created, one.slots, one.status <> 'queued', coalesce(turn.served, 0)
+FROM labels
+CROSS JOIN LATERAL (
+    SELECT id, created, slots, status FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label
+      AND status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')
+    ORDER BY created, id LIMIT :places + 1) AS one
+CROSS JOIN LATERAL (
+    SELECT max(sent) AS served FROM tasks
+    WHERE account = :account AND model = :model AND tasks.label = labels.label AND sent IS NOT NULL) AS turn;
+
+-- name: position
+SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT);
+
+-- name: written_since
+-- Nothing that can be seen was written by a transaction of the future: such numbers came with a dump from elsewhere.
+SELECT id, account FROM tasks
+WHERE written >= CAST(:position AS XID8) AND written < pg_snapshot_xmax(pg_current_snapshot());
 
 -- name: page
 SELECT document FROM tasks
@@ -39,8 +77,8 @@ WHERE created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR strpos(words, :words) > 0);
 
 -- name: watched
-SELECT id, status, created, updated, model,
-       CAST(told #>> '{plan,video_seconds}' AS DOUBLE PRECISION), slots,
+SELECT id, status, created, updated, model, label, slots, hinted, awaited,
+       CAST(told #>> '{plan,video_seconds}' AS DOUBLE PRECISION),
        CAST(told #>> '{plan,typical_seconds}' AS DOUBLE PRECISION), told #>> '{remote,id}',
        told #>> '{remote,product}', told #>> '{remote,host}',
        CAST(told ->> 'accepted_at' AS DOUBLE PRECISION), CAST(told ->> 'not_before' AS DOUBLE PRECISION),

@@ -66,10 +66,6 @@ class SqliteStore:
         """Run `work` on one snapshot, taking no lock."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "DEFERRED")
 
-    async def mark(self) -> str:
-        """Return something that is another once anybody else has written to the file."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._mark)
-
     @property
     def place(self) -> str:
         """Return the file."""
@@ -92,12 +88,6 @@ class SqliteStore:
                     connection.raw.execute("ROLLBACK")
                 raise
             return result
-
-    def _mark(self) -> str:
-        with _translated(self.path):
-            raw = self._open().raw
-            # It counts what other connections committed; what this one did is known here.
-            return str(raw.execute("PRAGMA data_version").fetchone()[0])
 
     def _open(self) -> SqliteConnection:
         if self._connection is None:

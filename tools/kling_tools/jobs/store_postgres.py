@@ -92,10 +92,6 @@ class PostgresStore:
         """Run `work` on one snapshot."""
         return await _in(self._readers, lambda: self._transact(work, writing=False))
 
-    async def mark(self) -> str:
-        """Return something that is another once anybody has written: which transactions are over, told by no table."""
-        return await _in(self._readers, lambda: self._transact(_snapshot, writing=False))
-
     async def close(self) -> None:
         """Finish what is under way and hang up."""
         for threads in (self._writer, self._readers):
@@ -266,12 +262,6 @@ def _as_driven(text: str) -> str:
     import re
 
     return re.sub(r"(?<![:\w]):(\w+)", r"%(\1)s", text.replace("%", "%%"))
-
-
-def _snapshot(db: Connection) -> str:
-    assert isinstance(db, PostgresConnection)
-    row = db.raw.execute(b"SELECT CAST(pg_current_snapshot() AS text)").fetchone()
-    return str(row[0]) if row else ""
 
 
 def _name_of(raw: psycopg.Connection[tuple[Any, ...]]) -> str | None:

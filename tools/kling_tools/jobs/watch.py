@@ -34,6 +34,8 @@ SECONDS_A_REQUEST = 0.05
 LEAP_SECONDS = 5.0
 #: How long somebody who asked is taken to wait, unless asking again.
 AWAITED_SECONDS = 3.0
+#: The same where somebody waits in another process, which says it once in half that time: each saying is a write.
+AWAITED_ELSEWHERE = 30.0
 #: Changes written in one transaction, so that nobody else waits long for the journal.
 TOGETHER = 50
 GONE = "Kling does not show this task at present; it was accepted, and is asked about further."
@@ -46,7 +48,7 @@ class Watch:
 
     def __init__(self, account: Account, clock: Clock, times: Times, rests: Rests) -> None:
         self.account = account
-        self.roster = Roster(account.journal, account.name)
+        self.roster = Roster()
         self.key = f"look {account.name}"
         self.looks = 0
         self._clock = clock
@@ -65,30 +67,49 @@ class Watch:
     def tell(self, task: Task) -> None:
         """Take a change that was made by this process."""
         before = self.roster[task.id]
-        self.roster.tell(task)
-        now = self.roster[task.id]
-        if now is None:
-            self._soon.discard(task.id)
-            self._awaited.pop(task.id, None)
-        elif now.runs and (before is None or not before.runs):
+        if task.status.ended:
+            self._drop(task.id)
+            return
+        now = Watched.of(task)
+        if before is not None:
+            now = replace(now, hinted=before.hinted, awaited=before.awaited)
+        self.roster.put(now)
+        if now.runs and (before is None or not before.runs):
             self._next = min(self._next, self._due(now))
         elif now.status is Status.FETCHING and before and before.runs and (took := self._took(now)):
             self._times.add((task.account, now.model, now.length), took)
+
+    def hear(self, task_id: str, now: Watched | None) -> bool:
+        """Take how a task stands in the journal, whoever wrote it; return whether somebody was told that it moved."""
+        if now is None:
+            self._drop(task_id)
+            return False
+        before = self.roster[task_id]
+        self.roster.put(now)
+        if now.awaited != (before.awaited if before else 0.0):
+            self._await(task_id, AWAITED_ELSEWHERE)
+        if now.runs:
+            self._next = min(self._next, self._due(now))
+        if hinted := now.hinted != (before.hinted if before else 0.0):
+            self._soon.add(task_id)
+        return hinted
+
+    def _drop(self, task_id: str) -> None:
+        self.roster.drop(task_id)
+        self._soon.discard(task_id)
+        self._awaited.pop(task_id, None)
 
     def _took(self, task: Watched) -> float | None:
         age = task.updated - (task.accepted_at or task.updated)
         return pace.took(age, self._gap) if age > 0 else None
 
-    async def refresh(self) -> bool:
-        """Take what other processes have changed; return whether there was anything."""
-        changed = await self.roster.refresh()
-        for task_id in changed:
-            if task := self.roster.running.get(task_id):
-                self._next = min(self._next, self._due(task))
-        return bool(changed)
-
-    def soon(self, task_id: str) -> None:
-        """Let the next look come at once, since somebody said that the task moved."""
+    def soon(self, task_id: str, hinted: float | None = None) -> None:
+        """Let the next look come at once: somebody said that the task moved. `hinted` is the journal's mark of it."""
+        task = self.roster[task_id]
+        if hinted is not None and task is not None:
+            if task.hinted == hinted:  # it was heard already, and perhaps looked at
+                return
+            self.roster.put(replace(task, hinted=hinted))
         self._soon.add(task_id)
 
     def done_soon(self, task_id: str) -> None:
@@ -97,16 +118,26 @@ class Watch:
 
     def awaited(self, ids: Iterable[str]) -> bool:
         """Take it that somebody waits for these tasks; return whether that is news."""
-        until = self._clock.monotonic() + AWAITED_SECONDS
-        new = False
-        for task_id in ids:
-            if (task := self.roster[task_id]) is None:
-                continue
-            if not self._is_awaited(task_id):
-                self._awaited[task_id], new = until, True
-                if task.runs:
-                    self._next = min(self._next, self._due(task))
-            self._awaited[task_id] = until
+        news = [self._await(i, AWAITED_SECONDS) for i in ids if self.roster[i] is not None]
+        return any(news)
+
+    def to_be_told(self, ids: Iterable[str]) -> list[str]:
+        """Return those of the tasks of which the watcher elsewhere has to be told that they are waited for here."""
+        running = [t for i in ids if (t := self.roster.running.get(i)) is not None]
+        now = self._clock.now()
+        return [t.id for t in running if not 0 <= now - t.awaited < AWAITED_ELSEWHERE / 2]
+
+    def told_elsewhere(self, ids: Iterable[str], awaited: float) -> None:
+        """Take it that the watcher was told of these by the journal's mark."""
+        for task in [t for i in ids if (t := self.roster[i]) is not None]:
+            self.roster.put(replace(task, awaited=awaited))
+
+    def _await(self, task_id: str, seconds: float) -> bool:
+        until = self._clock.monotonic() + seconds
+        new = not self._is_awaited(task_id)
+        self._awaited[task_id] = until if new else max(until, self._awaited[task_id])
+        if new and (task := self.roster.running.get(task_id)):
+            self._next = min(self._next, self._due(task))
         return new
 
     def seconds_left(self) -> float:

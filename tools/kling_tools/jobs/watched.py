@@ -17,7 +17,8 @@ from kling_tools.model.tasks import Remote, Task
 class Watched:
     """One task that has not ended. Times are seconds since the epoch; `length` is how long a video it makes, seconds.
 
-    `trouble` is what hinders it at present, and `typical` the seconds that such a task was said to take.
+    `trouble` is what hinders it at present, and `typical` the seconds that such a task was said to take. `hinted` and
+    `awaited` are another one whenever some process was told that it moved, or that somebody waits for it.
     """
 
     id: str
@@ -32,6 +33,9 @@ class Watched:
     accepted_at: float | None
     not_before: float
     trouble: str
+    label: str
+    hinted: float = 0.0
+    awaited: float = 0.0
 
     @classmethod
     def of(cls, task: Task) -> Watched:
@@ -50,13 +54,14 @@ class Watched:
             task.accepted_at,
             task.not_before,
             task.trouble,
+            intern(one_label(task.label)),
         )
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> Watched:
         """Return it from the journal's query `watched`."""
-        task_id, status, created, updated, model, length, slots, typical, remote, product, host, *rest = row
-        accepted_at, not_before, trouble = rest
+        task_id, status, created, updated, model, label, slots, hinted, awaited, *told = row
+        length, typical, remote, product, host, accepted_at, not_before, trouble = told
         return cls(
             task_id,
             Status(status),
@@ -64,18 +69,26 @@ class Watched:
             updated,
             intern(model),
             float(length or 0),
-            int(slots or 1),
+            slots,
             float(typical or 0),
             None if remote is None else _shared(remote, product, host),
             accepted_at,
             float(not_before or 0),
             trouble or "",
+            intern(label),
+            hinted,
+            awaited,
         )
 
     @property
     def runs(self) -> bool:
         """Whether the provider is at work on it, as far as is known."""
         return self.status in LOOKED_AT and self.remote is not None
+
+
+def one_label(label: str) -> str:
+    """Return a label as every database can keep it."""
+    return label.replace("\0", "\ufffd")
 
 
 def _shared(remote_id: str, product: str, host: str) -> Remote:
