@@ -44,6 +44,8 @@ async def test_a_film_that_is_killed_and_breaks_is_one_file_and_every_shot_is_pa
             remade = await second.facts("create_video", from_task=film["task_id"], confirm_cost=True)
             whole = await second.ended(remade["task_id"])
         assert whole["status"] == "succeeded", whole
+        assert whole["simulated"]
+        assert "(simulated " in whole["outputs"][0]["path"]
         facts = read_facts(Path(whole["outputs"][0]["path"]))
         assert facts.seconds == pytest.approx(24, abs=0.5)
         _paid_once(film, remade, whole, await kling.tasks())

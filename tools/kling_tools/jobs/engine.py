@@ -149,7 +149,8 @@ class Engine:
             account = self.accounts[task.account]
             if task.status is Status.QUEUED:
                 return enqueued, self._begin(task.id, task.account, submit(account, task, order))
-            queued = [(part, order) for part, order in parts if part.status is Status.QUEUED]
+            # The others are read when it is their turn.
+            queued = [(part, order) for part, order in parts if part.status is Status.QUEUED][: account.slots]
             sent = [self._begin(part.id, part.account, submit(account, part, order)) for part, order in queued]
             return enqueued, self._begin(task.id, task.account, sent_together(account, task, sent))
         finally:

@@ -44,7 +44,7 @@ def _next(task: Task, parts: Sequence[Task | None]) -> Event | None:
     if any(part is not None and not part.status.ended for part in parts):
         return None
     if all(part is not None and part.status is Status.SUCCEEDED for part in parts):
-        return Readied()
+        return Readied(simulated=any(part is not None and part.simulated for part in parts))
     film = isinstance(task.plan.spec, FilmSpec)
     return Rejected(Failure.of(_missing_shots(task, parts) if film else _missing_before(task, parts[0])))
 

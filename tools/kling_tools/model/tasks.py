@@ -148,7 +148,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Readied:
-    """What it waited for is here: it takes its place in the queue, or is joined where it is a film."""
+    """What it waited for is here, some of it `simulated`: it goes into the queue, or is joined where it is a film."""
+
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,21 +236,8 @@ class Adopted:
     observation: Observation
 
 
-Event = (
-    Readied
-    | Claimed
-    | PutBack
-    | Doubted
-    | Advanced
-    | Rejected
-    | Seen
-    | Hindered
-    | Stored
-    | Removed
-    | Recalled
-    | Withdrawn
-    | Adopted
-)
+_Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected
+Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | Adopted
 
 URL_LIFETIME = 30 * 86400.0
 
@@ -256,8 +245,8 @@ URL_LIFETIME = 30 * 86400.0
 def step(task: Task, event: Event, now: float) -> Task:
     """Return the task after the event; the same object when the event says nothing new or comes too late."""
     match event:
-        case Readied():
-            return _readied(task, now)
+        case Readied(simulated):
+            return _readied(task, now, simulated=simulated)
         case Claimed():
             return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="")
         case PutBack(trouble, delay):
@@ -281,11 +270,11 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
 
 
-def _readied(task: Task, now: float) -> Task:
+def _readied(task: Task, now: float, *, simulated: bool) -> Task:
     if task.status is not Status.WAITING:  # it is on its way: nothing puts it back into the queue but an answer
         return task
-    film = task.plan.spec.product == "film"
-    return _to(task, Status.FETCHING if film else Status.QUEUED, now, trouble="")
+    goes_on = Status.FETCHING if task.plan.spec.product == "film" else Status.QUEUED
+    return _to(task, goes_on, now, trouble="", simulated=task.simulated or simulated)
 
 
 REMOVED = "Its file was removed from this disk"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from kling_tools.clock import iso
 from kling_tools.model.money import plain
 from kling_tools.model.status import Shown, Status
+from kling_tools.operations.next_steps import next_step
 
 if TYPE_CHECKING:
     from kling_tools.model.money import Price
@@ -275,25 +276,32 @@ def described(task: Task, eta: int | None, shots: Sequence[Task] = (), *, decide
     """Return a task as agents see it; `eta` is about how many seconds are left, `shots` what it is a film of."""
     return TaskFacts(
         task_id=task.id,
-        status=task.status.shown,
+        status=_standing(task, shots),
         tool=task.plan.tool,
         prompt=task.plan.words,
         provider=task.plan.route.provider,
         model=task.plan.model,
-        simulated=task.simulated,
+        simulated=task.simulated or any(shot.simulated for shot in shots),
         label=task.label,
         cost=cost(task.plan.price, _charged([s for s in shots if s.part_of == task.id] or [task])),
         eta_seconds=eta,
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
         notes=[*task.notes, *(task.plan.notes if decided else ()), *_trouble(task)],
-        next=_next(task, eta),
+        next=next_step(task, eta),
         resource_uri=task_uri(task.id),
         created=iso(task.created),
         updated=iso(task.updated),
         shots=[_shot(shot, shots) for shot in shots] or None,
         part_of=task.part_of or None,
     )
+
+
+def _standing(task: Task, shots: Sequence[Task]) -> Shown:
+    """Return how a task stands; a film is being made as soon as one of its shots is."""
+    waits = {Status.WAITING, Status.QUEUED}
+    begun = task.status is Status.WAITING and any(shot.status not in waits for shot in shots)
+    return "processing" if begun else task.status.shown
 
 
 def _charged(tasks: Sequence[Task]) -> Decimal | None:
@@ -363,37 +371,3 @@ def _error(task: Task) -> ErrorFacts | None:
         spent=failure.spent,
         retryable=failure.retryable,
     )
-
-
-def _next(task: Task, eta: int | None) -> str:
-    wait = f"check_status task_id={task.id} wait_seconds=45"
-    match task.status.shown:
-        case "succeeded":
-            return _after(task)
-        case "failed":
-            if task.plan.spec.product == "film" and task.plan.tool == "create_video":
-                return f"create_video from_task={task.id} makes what is missing; the finished shots are kept"
-            if task.failure is not None and task.failure.spent == "unknown":
-                return "ask the person before you create it again: whether it was charged is not known"
-            if task.failure is not None and task.failure.retryable:
-                return "create it again with the same arguments"
-            return "change what the error names, then create it again"
-        case "cancelled":
-            return "nothing: it was taken back; the same call makes a new one"
-        case "unsure":
-            return f"{wait}; do not create it again"
-        case _:
-            return f"{wait}; about {eta} s left" if eta else wait
-
-
-def _after(task: Task) -> str:
-    first = task.outputs[0] if task.outputs else None
-    match first.kind if first else "":
-        case "element":
-            return f'use it as references=["element:{first.remote_id}"] in create_video' if first else ""
-        case "voice":
-            return f'use it as voices=["{first.remote_id}"] in create_video' if first else ""
-        case "audio":
-            return f"give the person the path; audio={task.id} uses it in lip_sync or create_avatar"
-        case _:
-            return f"view_video task_id={task.id} to look at it; give the person the path"

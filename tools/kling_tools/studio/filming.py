@@ -68,7 +68,9 @@ async def film(
         before = shots[-1].task.fingerprint if plan.after else ""
         order = await account.orders.prepare(plan, task_id, account.name, before)
         task = make(task_id, shot, plan, fingerprint(account.name, order))
-        shots.append(Shot(replace(task, part_of=film_id), None if plan.after else order))
+        # What is not sent at once is read again when it is its turn: media are large.
+        at_once = not plan.after and len(shots) < account.slots
+        shots.append(Shot(replace(task, part_of=film_id), order if at_once else None))
     mark = _mark(account.name, [shot.task.fingerprint for shot in shots])
     if not request.again:
         shots = _taken_over(shots, await _earlier(account.journal, request.from_task, mark))
