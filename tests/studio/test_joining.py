@@ -87,6 +87,8 @@ async def test_results_are_joined_to_a_task_that_is_free_and_found_again(
         assert record["arguments"]["name"] == "Fox, whole"
         assert [seed["given"] for seed in record["media"]][:2] == [first.id, f"{second.id}#1"]
         assert record["files"][0]["sha256"] == (await house.task(film.task_id)).outputs[0].sha256
+        kept = await ask(studio, "cancel_task", task_id=film.task_id)
+        assert kept.notes[0] == "NOT cancelled: it had finished; it cost nothing."
         again = await joined(studio, videos=[film.task_id, first.id], transition="crossfade")
         assert again.outputs[0].seconds == pytest.approx(6.5, abs=0.4)
 

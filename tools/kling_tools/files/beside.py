@@ -42,7 +42,7 @@ def write_beside(path: Path, content: bytes) -> None:
     Raises:
         StorageUnavailable
     """
-    rough = path.with_name(f".{path.name}.{os.getpid()}.part")
+    rough = path.with_name(f".{path.name}.part")  # one of a process that was killed is written over
     with storage(path.parent):
         try:
             rough.write_bytes(content)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kling_tools.model.money import dollars
+from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import CancelTask
 from kling_tools.model.status import Status
 from kling_tools.operations.answers import TaskFacts, shown
@@ -60,6 +61,10 @@ def outcome(task: Task) -> str:
                 "NOT cancelled: it was sent, and Kling has no way to take a task back. It goes on and costs "
                 f"{task.plan.price.words()}, whether or not anybody waits for it; its file is fetched when it is done."
             )
+        case Status.FETCHING if task.account == LOCAL:
+            return "NOT cancelled: it is being made on this machine, and costs nothing."
+        case Status.SUCCEEDED if task.account == LOCAL:
+            return "NOT cancelled: it had finished; it cost nothing."
         case Status.FETCHING:
             return "NOT cancelled: Kling has finished it. It is paid for, and its file is being fetched."
         case Status.SUCCEEDED:
