@@ -92,7 +92,7 @@ async def be_a_replica(url: str, kling: str, home: Path, may_hold: int) -> None:
     settings = Settings(database_url=url, data_dir=home, output_dir=home / "out")
     studio = Studio(settings, clock, Opened(settings, journal, store, offices, orders, outputs, accounts, None), engine)
     engine.start()
-    request = CreateVideo(prompt="a fox", model="kling-3.0", seconds=3)
+    request = CreateVideo.model_validate({"prompt": "a fox", "model": "kling-3.0", "seconds": 3})
     plan = shipped().plan(request, await sources.of(request), Route("sandbox", ("standard", "legacy")))
     budget = Budget(Decimal(10), Decimal(may_hold) / 1_000_000)
 
