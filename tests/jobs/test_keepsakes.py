@@ -54,7 +54,7 @@ async def test_a_record_tells_how_to_make_it_again_and_no_secret(tmp_path: Path,
         seed = await finished(house, Output(kind="image", url="", path=str(tmp_path / "x"), sha256="5eed"))
         given = (str(tmp_path / "fox.png"), SIGNED, seed.id, str(tmp_path / "gone.png"))
         inputs = tuple(Input(role="reference", kind="image", text=text, name="references") for text in given)
-        asked = json.dumps({"prompt": "a heron", "references": [SIGNED], "shots": [{"prompt": SIGNED}]})
+        asked = {"prompt": "a heron", "references": [SIGNED], "shots": [{"prompt": SIGNED}]}
         house.clock.time = (tmp_path / "fox.png").stat().st_mtime + 60
         task = await fetched(house, inputs, label="one", arguments=asked)
         text = beside(task, ".json").read_text()
