@@ -27,7 +27,7 @@ def story(*seconds: int, models: tuple[str, ...] = (), **arguments: Any) -> Crea
 
 def decided(request: CreateVideo) -> list[Plan]:
     """Return the plans of its shots."""
-    return [plan for _, plan in shot_plans(CATALOG, request, {}, KEY, IDS)]
+    return [plan for _, plan in shot_plans(CATALOG, request, {}, KEY, IDS, "too long")]
 
 
 @pytest.mark.parametrize(

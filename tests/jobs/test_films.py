@@ -12,6 +12,7 @@ from tests.promises import keeps
 from tests.studio.open import ask, refused, studio_of
 
 from kling_sandbox import Fault
+from kling_tools.files.mp4 import read_facts
 from kling_tools.model.errors import NeedsConfirmation, OverBudget
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
@@ -115,6 +116,11 @@ async def test_what_follows_a_failed_shot_is_not_sent_and_a_remade_film_buys_onl
             assert remade.cost.usd == "0.504"
         new = await bought(house, remade)
         await house.until(new["three"].id, Status.SUCCEEDED)
+        await house.open_again()
+        whole = await house.until(remade.task_id, Status.SUCCEEDED)
+        (output,) = whole.outputs
+        assert read_facts(Path(output.path)).seconds == pytest.approx(9, abs=0.2)
+        assert whole.simulated
         assert len(await house.sent()) == 4, "one, the refused two, and both again"
 
 

@@ -98,9 +98,9 @@ def _ratio(request: CreateVideo, sources: Mapping[str, Source]) -> str:
 
 
 def shot_plans(
-    catalog: Catalog, request: CreateVideo, sources: Mapping[str, Source], route: Route, ids: Sequence[str]
+    catalog: Catalog, request: CreateVideo, sources: Mapping[str, Source], route: Route, ids: Sequence[str], why: str
 ) -> list[tuple[CreateVideo, Plan]]:
-    """Decide every shot.
+    """Decide every shot; `why` they are tasks of their own.
 
     Raises:
         Impossible: with every shot that cannot be made, by its number.
@@ -118,8 +118,9 @@ def shot_plans(
         after = ids[number - 2] if request.continuous and number > 1 else ""
         plans.append(replace(plan, after=after))
     if refused:
+        each = " ".join(f"{_named(numbers)}: {message}" for (message, _), numbers in refused.items())
         raise Impossible(
-            " ".join(f"{_named(numbers)}: {message}" for (message, _), numbers in refused.items()),
+            f"{why[:1].upper()}{why[1:]}. Made one by one: {each}",
             advice=" ".join(dict.fromkeys(advice for _, advice in refused if advice)),
         )
     return list(zip(shots, plans, strict=True))

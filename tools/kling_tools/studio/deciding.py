@@ -141,7 +141,7 @@ class Decisions:
             return plan
         assert isinstance(request, CreateVideo)  # only shots have to be tasks of their own
         ids = [new_task_id() for _ in range(1 + len(request.shots))]
-        drafts = shot_plans(catalog, request, sources, account.route, ids[1:])
+        drafts = shot_plans(catalog, request, sources, account.route, ids[1:], plan)
         return await film(account, request, drafts, ids, plan, partial(self._task, account))
 
     async def _whole(self, request: SpendingRequest) -> SpendingRequest:
