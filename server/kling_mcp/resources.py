@@ -110,7 +110,9 @@ async def _tasks(studio: OpenedStudio) -> str:
     open_studio = await studio()
     page = await open_studio.list(ListTasks.model_validate({"limit": NEWEST}))
     tasks = await shown(page.tasks, open_studio)
-    return TasksFacts(tasks=tasks, total=page.total, next_cursor=page.next_cursor).model_dump_json(indent=1)
+    return TasksFacts(tasks=tasks, total=page.total, next_cursor=page.next_cursor).model_dump_json(
+        indent=1, exclude_none=True
+    )
 
 
 async def _models(studio: OpenedStudio) -> str:
