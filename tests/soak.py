@@ -216,7 +216,7 @@ async def judge(home: Path, kling: Simulated, wishes: list[Wish], figures: Figur
     for task in succeeded:
         paths = [Path(output["path"]) for output in task["outputs"]]
         check(bool(paths) and all(round(read_facts(p).seconds) == 3 for p in paths), f"no whole file: {task['id']}")
-    left = [p.name for p in (home / "out").iterdir() if p.suffix != ".mp4"]
+    left = [p.name for p in (home / "out").iterdir() if p.suffix not in {".mp4", ".json", ".jpg"}]
     check(not left, f"left over: {left}")
     again = await leaned_on_refusal(kling)
     check(not again, f"sent again after it was accepted: {again}")

@@ -263,3 +263,11 @@ def test_a_working_directory_that_was_removed_does_not_keep_the_house_from_openi
         assert open_accounts(read(), SystemClock()).orders.inputs.roots[0] == Path("/videos")
     finally:
         os.chdir(before)
+
+
+def test_results_are_kept_for_ever_unless_a_limit_can_be_read() -> None:
+    for value in ("", "-1", "week", "${DAYS}"):
+        settings = Settings.from_env({"KLING_KEEP_DAYS": value, "KLING_KEEP_GB": value})
+        assert (settings.keep_days, settings.keep_gb) == (0, 0)
+        assert len(settings.problems) == (2 if value else 0)
+    assert Settings.from_env({"KLING_KEEP_DAYS": "30", "KLING_KEEP_GB": "0.5"}).keep_gb == 0.5

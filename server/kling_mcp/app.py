@@ -38,8 +38,8 @@ Finished files are on the person's disk.
 Without an API key the server works on a built-in imitation: what is marked SIMULATED is not a Kling result and costs \
 nothing. Say so to the person.
 Media are named by a path, an https URL or a task id (its result; k...#2 the second). In prompts, references are @1, \
-@2 in the order given. list_models says what each model can do; model=auto chooses. The resource kling://guide tells \
-how to write prompts.
+@2 in the order given. create_video from_task=ID repeats a task with changes. list_models says what each model can \
+do; model=auto chooses. The resource kling://guide tells how to write prompts.
 """
 
 

@@ -190,8 +190,8 @@ class OperationServer(MCPServer[House]):
         try:
             if context is None or self._shelf is None:
                 raise ResourceNotFoundError(f"There is no resource {quoted(address, 120)}.")
-            mime_type, text = await self._shelf.read(address, context.request_context.lifespan_context.studio)
-            return [ResourceContents(content=text, mime_type=mime_type)]
+            mime_type, content = await self._shelf.read(address, context.request_context.lifespan_context.studio)
+            return [ResourceContents(content=content, mime_type=mime_type)]
         except ResourceError:
             raise
         except UnknownTask as error:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 #: What an event of the journal is to people.
 WORDS = {
     "Enqueued": "written down, and its price held",
+    "Readied": "what it waited for is here",
     "Claimed": "being sent",
     "PutBack": "it did not get in, and waits again",
     "Doubted": "the answer was lost; it is being looked up",
@@ -31,6 +32,8 @@ WORDS = {
     "Seen": "Kling told where it stands",
     "Hindered": "something is in the way",
     "Stored": "its files are on this disk",
+    "Removed": "its files were removed from this disk",
+    "Recalled": "its files are wanted again",
     "Withdrawn": "taken back before it was sent",
     "Adopted": "found at Kling, and taken over",
 }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kling_tools.model.tasks import Task
 
 #: Advice for agents.
-_LEFT_OUT = {"next", "resource_uri", "eta_seconds"}
+_LEFT_OUT = {"next", "resource_uri", "eta_seconds", "shots"}
 
 
 def say_document(document: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from kling_tools.operations.answers import (
     OutputFacts,
     PackFacts,
     QuoteFacts,
+    ShotFacts,
     SpendingFacts,
     TaskFacts,
     TasksFacts,
@@ -91,10 +92,22 @@ def _task(facts: TaskFacts) -> str:
     several = len(facts.outputs) > 1
     told = [_output(output, f" {n}" if several else "") for n, output in enumerate(facts.outputs, 1)]
     lines += dict.fromkeys(told)  # what is still to come is told once
+    lines += [_shot(n, shot, facts) for n, shot in enumerate(facts.shots or (), 1)]
     if facts.error:
         lines.append(f"[{facts.error.code}] {facts.error.message} {SPENT_SENTENCES[facts.error.spent]}")
     lines += [f"Note: {note}" for note in facts.notes]
     return "\n".join([*lines, f"Next: {facts.next}."])
+
+
+def _shot(number: int, shot: ShotFacts, film: TaskFacts) -> str:
+    """Return one shot of a film as a line."""
+    price = f"${shot.usd}" if shot.usd else "price unknown"
+    before = [other.task_id for other in (film.shots or ())[: number - 1]]
+    waits = f", waits for shot {before.index(shot.waits_for) + 1}" if shot.waits_for in before else ""
+    charged = f"charged ${shot.charged_usd}" if shot.charged_usd else price
+    file = f", file {shot.path}" if shot.path else ""
+    error = f": {quoted(shot.error, 120)}" if shot.error else ""
+    return f"Shot {number} ({shot.task_id}): {shot.status}{waits}, {shot.model}, {charged}{file}{error}"
 
 
 @links.register
@@ -259,6 +272,8 @@ def _line(task: TaskFacts) -> str:
     what = quoted(task.label or task.prompt, PROMPT_SHOWN)
     mark = ", SIMULATED" if task.simulated else ""
     when = task.created[:16].replace("T", " ")
+    if task.shots:
+        mark = f"{mark}, {sum(s.status == 'succeeded' for s in task.shots)} of {len(task.shots)} shots done"
     head = f"{task.task_id}: {task.status}{mark}, {when}, {task.model}, {_bill(task.cost)}, {what}"
     if paths := [output.path for output in task.outputs if output.path]:
         return f"{head}, file {' and '.join(paths)}"

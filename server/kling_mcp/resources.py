@@ -15,9 +15,10 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.types import Resource, ResourceTemplate
 
 from kling_tools.model.errors import quoted
+from kling_tools.model.inputs import megabytes
 from kling_tools.model.money import dollars
 from kling_tools.model.requests import ListModels, ListTasks
-from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ JSON = "application/json"
 MARKDOWN = "text/markdown"
 NEWEST = 50
 
+VIDEO = "video/mp4"
+#: A host holds what it reads in memory, as base64, and some give it to a model.
+MOST_BYTES = 16 << 20
+
 TASK = re.compile(r"kling://tasks/([A-Za-z0-9_-]{1,64})")
+FILM = re.compile(rf"{TASK.pattern}/video")
 
 OpenedStudio = Callable[[], Awaitable["Studio"]]
 
@@ -69,23 +75,30 @@ class Shelf:
     @property
     def templates(self) -> list[ResourceTemplate]:
         """Return the addresses with a name in them."""
-        about = "One task: status, cost, files, error."
-        uri = "kling://tasks/{task_id}"
-        return [ResourceTemplate(uri_template=uri, name="task", title="Task", description=about, mime_type=JSON)]
+        one, film = "kling://tasks/{task_id}", "kling://tasks/{task_id}/video"
+        told = "One task: status, cost, files, error."
+        shown = f"A finished video itself, up to {megabytes(MOST_BYTES)}."
+        return [
+            ResourceTemplate(uri_template=one, name="task", title="Task", description=told, mime_type=JSON),
+            ResourceTemplate(uri_template=film, name="video", title="Video", description=shown, mime_type=VIDEO),
+        ]
 
-    async def read(self, uri: str, studio: OpenedStudio) -> tuple[str, str]:
-        """Return the mime type and the text of a resource.
+    async def read(self, uri: str, studio: OpenedStudio) -> tuple[str, str | bytes]:
+        """Return the mime type and the content of a resource.
 
         Raises:
             ResourceNotFoundError: there is no such address.
             UnknownTask: the journal has no such task.
+            BadMedia: the task has no video, or it is too large to be handed over.
         """
+        if match := FILM.fullmatch(uri):
+            return VIDEO, await (await studio()).video(match[1], MOST_BYTES)
         if book := self._books.get(uri):
             return book.mime_type, await book.read(studio)
         if match := TASK.fullmatch(uri):
             open_studio = await studio()
             (task,) = await open_studio.tasks([match[1]])
-            return JSON, show(task, open_studio).model_dump_json(indent=1)
+            return JSON, (await shown([task], open_studio))[0].model_dump_json(indent=1, exclude_none=True)
         raise ResourceNotFoundError(f"There is no resource {quoted(uri, 120)}.")
 
     async def _guide(self, _: OpenedStudio) -> str:
@@ -96,15 +109,15 @@ class Shelf:
 async def _tasks(studio: OpenedStudio) -> str:
     open_studio = await studio()
     page = await open_studio.list(ListTasks.model_validate({"limit": NEWEST}))
-    shown = [show(task, open_studio) for task in page.tasks]
+    tasks = await shown(page.tasks, open_studio)
     told = TasksFacts(
-        tasks=shown,
+        tasks=tasks,
         total=page.total,
         total_at_least=page.more,
         next_cursor=page.next_cursor,
         unreadable=list(page.unreadable) or None,
     )
-    return told.model_dump_json(indent=1)
+    return told.model_dump_json(indent=1, exclude_none=True)
 
 
 async def _models(studio: OpenedStudio) -> str:

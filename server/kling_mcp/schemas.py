@@ -33,12 +33,18 @@ def input_schema(request: type[BaseModel]) -> Schema:
     names = sorted(raw.get("properties", {}), key=lambda name: (name not in required, name in _SHARED))
     schema: Schema = {
         "type": "object",
-        "properties": {name: _argument(raw["properties"][name], definitions) for name in names},
+        "properties": {name: _told(name, _argument(raw["properties"][name], definitions)) for name in names},
         "additionalProperties": False,
     }
     if required:
         schema["required"] = required
     return schema
+
+
+def _told(name: str, argument: Schema) -> Schema:
+    """Return a shared argument without its default, unless it is the one that is described: that is told once."""
+    once = name in _SHARED and "description" not in argument
+    return {key: value for key, value in argument.items() if not (once and key == "default")}
 
 
 def output_schemas(facts: Iterable[type[BaseModel]]) -> dict[type[BaseModel], Schema]:

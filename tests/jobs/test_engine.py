@@ -58,7 +58,8 @@ async def test_a_task_ends_with_its_file_on_the_disk_and_its_price_settled(tmp_p
             "fetching",
             "succeeded",
         ]
-        assert [p.name for p in (tmp_path / "videos").iterdir()] == [file.name]
+        beside = {file.with_suffix(suffix) for suffix in (".mp4", ".json", ".jpg")}
+        assert set((tmp_path / "videos").iterdir()) == beside
 
 
 @pytest.mark.parametrize("fault", BROKEN_LOOKS.values(), ids=BROKEN_LOOKS)

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,7 @@ async def test_every_task_and_its_money_is_there_in_whatever_state_it_was(tmp_pa
             line = await house.journal.entry(old.id)
             assert line is not None
             assert (line.state, line.held, line.charged) == old.money
+            assert tasks[old.id].arguments == {}
             assert (tasks[old.id].label, tasks[old.id].account, tasks[old.id].created) == ("mine", "sandbox", START)
         assert await house.journal.spent_today(simulated=True) == from_micros(3 * 252_000 + 210_000)
         waiting, unsure, running, failed, _, done = (tasks[old.id] for old in STATES)
@@ -225,7 +227,7 @@ async def test_a_journal_is_moved_once_and_what_came_after_is_left_alone(tmp_pat
         write(house.folder, *STATES)
         before = await house.journal.get([old.id for old in STATES])
         new, _ = await house.decide("another")
-        await house.journal.enqueue(new, RICH, again=False)
+        new = (await house.journal.enqueue(new, RICH, again=False)).task
         await house.open_again()
         assert await house.journal.get([*before, new.id]) == {**before, new.id: new}
 
@@ -283,7 +285,7 @@ async def test_an_old_task_in_doubt_is_found_and_not_sent_again(tmp_path: Path) 
 async def test_an_older_database_keeps_its_tasks_in_line(tmp_path: Path, postgres: Server) -> None:
     url = postgres.new_database(empty=True)
     (tmp_path / ADDRESS_FILE).write_text(url)
-    steps = migrations("migrations", "postgres")[:3]
+    steps = list(takewhile(lambda step: "COLUMN label" not in step, migrations("migrations", "postgres")))
     tasks = [
         a_task(label=label, now=START + n, sent_at=at) for n, (label, at) in enumerate((("a", 5.0), ("b\0", None)))
     ]

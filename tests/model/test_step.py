@@ -14,7 +14,7 @@ from tests.providers.values import PLAN
 from kling_tools.model.errors import Moderated, Spent
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
-from kling_tools.model.specs import ImageSpec
+from kling_tools.model.specs import FilmSpec, ImageSpec
 from kling_tools.model.status import LEGAL, TERMINAL, Status
 from kling_tools.model.tasks import (
     Advanced,
@@ -27,9 +27,12 @@ from kling_tools.model.tasks import (
     Observation,
     Output,
     PutBack,
+    Readied,
+    Recalled,
     Rejected,
     Remote,
     RemoteOutput,
+    Removed,
     Seen,
     Stored,
     Task,
@@ -64,6 +67,7 @@ observations = st.builds(
 failures = st.builds(Failure, code=st.just("task_failed"), message=st.just("no"), spent=st.sampled_from(["no", "yes"]))
 troubles = st.sampled_from(["", "no network", "a full disk"])
 events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Readied),
     st.builds(Claimed),
     st.builds(PutBack, troubles, st.floats(0, 60)),
     st.builds(Doubted, troubles),
@@ -73,6 +77,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Hindered, troubles),
     st.just(Stored((Output(kind="video", url="https://cdn.test/1.mp4", path="/videos/1.mp4"),))),
     st.builds(Withdrawn),
+    st.just(Removed("on 2026-11-22.")),
 )
 
 
@@ -84,7 +89,7 @@ def test_only_legal_moves_happen_and_an_end_is_an_end(story: list[Event]) -> Non
         after = step(task, event, now)
         if after.status is not task.status:
             assert after.status in LEGAL[task.status]
-        if task.status in TERMINAL:
+        if task.status in TERMINAL and not isinstance(event, Removed):
             assert after is task
         if after is not task:
             assert after.updated == now
@@ -107,6 +112,7 @@ def test_an_event_told_twice_says_nothing_new_unless_it_is_a_new_attempt(story: 
 
 #: How far a task has come, drawn from the docstring's line; only an attempt that never got in goes back.
 FAR = {
+    Status.WAITING: -1,
     Status.QUEUED: 0,
     Status.SUBMITTING: 1,
     Status.UNSURE: 2,
@@ -179,16 +185,27 @@ def test_a_success_without_a_file_takes_no_known_address_away() -> None:
 def test_every_event_and_every_status_is_in_the_tables() -> None:
     assert set(LEGAL) == set(Status)
     assert {s for s in Status if not LEGAL[s]} == TERMINAL
-    assert len(get_args(Event)) == 10
+    assert len(get_args(Event)) == 13
 
 
 def test_every_status_can_be_reached_and_left_for_an_end() -> None:
-    reached, edge = {Status.QUEUED}, {Status.QUEUED}
+    reached, edge = {Status.WAITING}, {Status.WAITING}
     while edge:
         edge = {to for status in edge for to in LEGAL[status]} - reached
         reached |= edge
     assert reached == set(Status)
     assert all(LEGAL[s] & TERMINAL or any(LEGAL[to] & TERMINAL for to in LEGAL[s]) for s in set(Status) - TERMINAL)
+
+
+def test_what_waits_for_others_goes_on_once_and_a_film_is_never_sent() -> None:
+    waiting = replace(TASK, status=Status.WAITING)
+    assert step(waiting, Claimed(), NOW) is waiting
+    assert step(waiting, Readied(), NOW).status is Status.QUEUED
+    sent = step(TASK, Claimed(), NOW)
+    assert step(sent, Readied(), NOW) is sent
+    film = replace(waiting, plan=replace(PLAN, spec=FilmSpec(parts=("k1",))))
+    assert step(film, Readied(), NOW).status is Status.FETCHING
+    assert step(waiting, Withdrawn(), NOW).status is Status.CANCELLED
 
 
 def test_what_was_never_sent_is_taken_back_and_what_was_sent_is_not() -> None:
@@ -325,3 +342,20 @@ def test_an_error_becomes_a_lasting_failure_word_for_word() -> None:
     failure = Failure.of(Moderated("Kling's content safety blocked the request."))
     assert (failure.code, failure.spent, failure.retryable) == ("moderated", "no", False)
     assert failure.advice == Moderated.advice
+
+
+def test_files_that_were_removed_are_fetched_again_while_the_provider_keeps_them() -> None:
+    here = Output(kind="video", url="https://cdn.test/1.mp4", path="/videos/1.mp4", url_expires=NOW + 9)
+    film = Output(kind="video", url="", path="/videos/2.mp4")
+    done = replace(TASK, status=Status.SUCCEEDED, outputs=(film, here), notes=("first",), ended_at=NOW)
+    removed = step(done, Removed("on 2026-11-22."), NOW + 1)
+    assert (removed.status, [o.path for o in removed.outputs]) == (Status.SUCCEEDED, ["", ""])
+    assert [o.removed for o in removed.outputs] == ["/videos/2.mp4", "/videos/1.mp4"]
+    assert removed.notes[1] == "Its file was removed from this disk: on 2026-11-22."
+    assert step(removed, Removed("again"), NOW + 2) is removed
+    again = step(removed, Recalled(), NOW + 3)
+    assert (again.status, again.ended_at, again.notes) == (Status.FETCHING, None, ("first",))
+    assert again.outputs == (replace(here, path=""),), "what was made here is made again"
+    assert step(removed, Recalled(), NOW + 9) is removed, "nobody keeps it any more"
+    assert step(done, Recalled(), NOW) is done
+    assert step(TASK, Removed("x"), NOW) is TASK

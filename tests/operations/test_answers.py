@@ -13,7 +13,7 @@ from kling_tools.model.errors import AnswerLost, Impossible, InvalidArguments
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Failure, Hindered, step
 from kling_tools.operations.all import ALL, BUYING, offered
-from kling_tools.operations.answers import show
+from kling_tools.operations.answers import shown
 from kling_tools.settings import TOOLSETS, Settings
 
 pytestmark = pytest.mark.anyio
@@ -133,7 +133,7 @@ def test_tools_are_offered_by_toolset_and_without_spending_where_only_reading_is
     library = ["list_library", "create_element", "create_voice", "delete_asset"]
     assert names() == [op.name for op in ALL if op.name not in library]
     assert names(KLING_TOOLSETS="library") == library
-    assert names(KLING_TOOLSETS="results") == ["view_video"]
+    assert names(KLING_TOOLSETS="results") == ["view_video", "join_videos"]
     assert names(KLING_TOOLSETS="image,account") == ["create_image", "get_account"]
     reading = [
         "estimate_cost",
@@ -159,6 +159,7 @@ def test_every_tool_is_in_a_toolset_and_says_what_it_costs() -> None:
 
 
 NEXT = {
+    Status.WAITING: "check_status",
     Status.QUEUED: "check_status",
     Status.SUBMITTING: "check_status",
     Status.SUBMITTED: "check_status",
@@ -174,7 +175,7 @@ NEXT = {
 async def test_after_a_lost_answer_nobody_is_told_to_create_it_again(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
         task = a_task(status=Status.FAILED, failure=Failure.of(AnswerLost()))
-        assert show(task, studio_of(house)).next.startswith("ask the person before")
+        assert (await shown([task], studio_of(house)))[0].next.startswith("ask the person before")
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -182,7 +183,7 @@ async def test_a_task_is_shown_in_every_state_with_its_next_step(tmp_path: Path,
     async with a_house(tmp_path) as house:
         failure = Failure(code="moderated", message="Blocked.", spent="no", advice="Change it.")
         task = a_task(status=status, failure=failure if status is Status.FAILED else None, simulated=True)
-        facts = show(step(task, Hindered("a full disk"), START), studio_of(house))
+        (facts,) = await shown([step(task, Hindered("a full disk"), START)], studio_of(house))
         assert facts.status == status.shown
         assert NEXT[status] in facts.next
         assert (facts.eta_seconds is None) is status.ended

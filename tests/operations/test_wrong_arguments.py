@@ -41,6 +41,7 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "list_tasks": {},
     "cancel_task": {"task_id": "k000000000000"},
     "view_video": {"task_id": FILM},
+    "join_videos": {"videos": [FILM, FILM]},
     "list_models": {},
     "list_library": {"kind": "voices"},
     "create_element": {"name": "Ada", "description": "a fox", "images": ["a.jpg", "b.jpg"]},

@@ -25,6 +25,9 @@ async def test_a_clip_of_five_seconds_goes_on_for_five_more_without_a_jump_and_k
         source = await host.ended((await host.facts("create_video", **wish))["task_id"])
         longer = await host.facts("extend_video", video=source["task_id"], prompt="it drifts away", seconds=5)
         task = await host.ended(longer["task_id"])
+        ends = [f"{source['task_id']}@-0.5", f"{task['task_id']}@9.5-"]
+        brief = await host.facts("join_videos", videos=ends, name="first and last")
+        brief = await host.ended(brief["task_id"])
     assert task["status"] == "succeeded", task["error"]
     film, part = (Path(output["path"]) for output in task["outputs"])
     facts = read_facts(film)
@@ -32,6 +35,9 @@ async def test_a_clip_of_five_seconds_goes_on_for_five_more_without_a_jump_and_k
     assert (facts.width, facts.height, facts.has_audio) == (1280, 720, True)
     assert Decimal(task["cost"]["charged_usd"]) == Decimal("0.42"), "only the new seconds are paid"
     assert read_facts(part).seconds == pytest.approx(5, abs=0.2)
+
+    assert (brief["status"], brief["simulated"], brief["cost"]["usd"]) == ("succeeded", True, "0")
+    assert read_facts(Path(brief["outputs"][0]["path"])).seconds == pytest.approx(1, abs=0.15)
 
     join = read_facts(Path(source["outputs"][0]["path"])).seconds
     across = _difference(film, join - 0.06, join + 0.06)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -22,7 +22,7 @@ from kling_tools.files.mp4 import VideoFacts
 from kling_tools.model.errors import KlingError, UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Route
-from kling_tools.model.requests import CreateVideo, ListTasks, Request, SpendingRequest, ViewVideo
+from kling_tools.model.requests import CreateVideo, JoinVideos, ListTasks, Request, SpendingRequest, ViewVideo
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Output, Task
 from kling_tools.operations.all import ALL
@@ -108,12 +108,23 @@ class ActingStudio(Studio):
         shown = self.journal[: request.limit]
         return TaskPage(shown, len(self.journal), False, "next" if len(shown) < len(self.journal) else None)
 
-    def eta(self, task: Task) -> int | None:
+    async def shots(self, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+        return {}
+
+    def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
         return None if task.status.ended else 40
 
     async def catalog(self) -> Catalog:
         self._may_fail()
         return Catalog.read()
+
+    async def video(self, task_id: str, most: int) -> bytes:
+        await self.tasks([task_id])
+        return b"film"
+
+    async def join(self, request: JoinVideos) -> Task:
+        self._may_fail()
+        return self.journal[0]
 
     async def look(self, request: ViewVideo) -> Look:
         self._may_fail()

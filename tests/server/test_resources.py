@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, TextResourceContents
+from mcp.types import INVALID_PARAMS, BlobResourceContents, TextResourceContents
 from tests.server.acting import TASK_ID, ActingStudio, Era, a_task, both_eras, serving, session, settings_in
 
 
@@ -18,7 +19,10 @@ async def test_every_resource_is_listed_with_words_and_can_be_read(era: Era, tmp
         listed = (await client.list_resources()).resources
         templates = (await client.list_resource_templates()).resource_templates
         assert {resource.uri for resource in listed} == {"kling://tasks", "kling://models", "kling://guide"}
-        assert [template.uri_template for template in templates] == ["kling://tasks/{task_id}"]
+        assert [template.uri_template for template in templates] == [
+            "kling://tasks/{task_id}",
+            "kling://tasks/{task_id}/video",
+        ]
         for resource in listed:
             assert resource.title
             assert resource.description
@@ -39,7 +43,25 @@ async def test_a_task_is_read_as_facts(era: Era, tmp_path: Path) -> None:
 
 
 @both_eras
-@pytest.mark.parametrize("uri", ["kling://tasks/k000000000000", "kling://tasks/../x", "kling://nothing", "file:///etc"])
+@pytest.mark.anyio
+async def test_a_finished_video_is_read_as_bytes(era: Era, tmp_path: Path) -> None:
+    async with session(serving(ActingStudio(settings_in(tmp_path), journal=[a_task()])), era) as client:
+        (content,) = (await client.read_resource(f"kling://tasks/{TASK_ID}/video")).contents
+    assert isinstance(content, BlobResourceContents)
+    assert (b64decode(content.blob), content.mime_type) == (b"film", "video/mp4")
+
+
+@both_eras
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "kling://tasks/k000000000000/video",
+        "kling://tasks/k000000000000",
+        "kling://tasks/../x",
+        "kling://nothing",
+        "file:///etc",
+    ],
+)
 @pytest.mark.anyio
 async def test_what_does_not_exist_is_reported_with_its_address(era: Era, uri: str, tmp_path: Path) -> None:
     async with session(serving(ActingStudio(settings_in(tmp_path))), era) as client:

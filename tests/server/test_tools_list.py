@@ -37,6 +37,7 @@ SELF_EXPLAINING = {
         "status",
         "tool",
         "camera",
+        "transition",
         "negative_prompt",
     ),
     *("keep_sound", "prompt", "voice", "volume", "original_volume", "count", "aspect_ratio", "text", "speed", "kind"),

@@ -30,6 +30,7 @@ from kling_tools.jobs.election import FileOffices, Offices
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
 from kling_tools.jobs.presence import Presence
+from kling_tools.jobs.retention import Keeping, Retention
 from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import SqliteStore
 from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
@@ -62,6 +63,13 @@ class Opened:
     outputs: Outputs
     accounts: tuple[Account, ...]
     complaint: BadSettings | None
+
+    @property
+    def retention(self) -> Retention:
+        """What removes results that the person does not want to keep for ever."""
+        settings = self.settings
+        keeping = Keeping(settings.keep_days, int(settings.keep_gb * 1e9))
+        return Retention(self.journal, settings.data_dir, brought_dir(settings), keeping)
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -47,6 +47,8 @@ VARIABLES = (
         secret=True,
     ),
     Variable("KLING_OUTPUT_DIR", "~/Videos/kling, else <data dir>/outputs", "Finished media"),
+    Variable("KLING_KEEP_DAYS", "0", "Results are removed from this disk after so many days; 0 keeps them for ever"),
+    Variable("KLING_KEEP_GB", "0", "The oldest results are removed while there are more gigabytes; 0 is no limit"),
     Variable("KLING_MAX_USD_PER_CALL", "10", "Hard budget of one call; 0 forbids spending"),
     Variable("KLING_MAX_USD_PER_DAY", "50", "Hard budget of one local day; 0 forbids spending"),
     Variable("KLING_ALLOW_UNPRICED", "0", "1: a task of unknown price may be bought"),
@@ -81,6 +83,8 @@ class Settings:
     region: str = "global"
     base_url: str = ""
     provider: str = "auto"
+    keep_days: float = 0.0
+    keep_gb: float = 0.0
     max_usd_per_call: Decimal = Decimal(10)
     max_usd_per_day: Decimal = Decimal(50)
     allow_unpriced: bool = False
@@ -140,6 +144,8 @@ class _Reader:
             region=self.one_of("KLING_REGION", ("global", "china"), "global"),
             base_url=self.base_url("KLING_BASE_URL"),
             provider=self.one_of("KLING_PROVIDER", ("auto", "kling", "sandbox"), "auto"),
+            keep_days=self.number("KLING_KEEP_DAYS", 0.0, least=0),
+            keep_gb=self.number("KLING_KEEP_GB", 0.0, least=0),
             max_usd_per_call=self.dollars("KLING_MAX_USD_PER_CALL", "10"),
             max_usd_per_day=self.dollars("KLING_MAX_USD_PER_DAY", "50"),
             allow_unpriced=self.flag("KLING_ALLOW_UNPRICED", False),

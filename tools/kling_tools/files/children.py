@@ -15,7 +15,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 
@@ -68,10 +68,11 @@ async def run(
     given: Given = None,
     max_output: int,
     max_errors: int = _MAX_STDERR,
+    hear: Callable[[bytes], None] | None = None,
 ) -> Ended:
     """Run a program to its end; `name` is for messages, `timeout` in seconds of wall time, also of what is made for it.
 
-    Of its words the first `max_errors` bytes are kept.
+    Of its words the first `max_errors` bytes are kept. `hear` is told what it writes, in pieces, as it comes.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -85,7 +86,7 @@ async def run(
         raise
     try:
         async with asyncio.timeout(timeout):
-            reading, listening = _output(process, max_output), _errors(process, max_errors)
+            reading, listening = _output(process, max_output, hear), _errors(process, max_errors)
             # All three are over before anything is said: nobody else may read these pipes meanwhile.
             fed, output, errors = await asyncio.gather(_fed(process, given), reading, listening)
             await process.wait()
@@ -145,7 +146,7 @@ async def _fed(process: asyncio.subprocess.Process, given: Given) -> Exception |
     return None
 
 
-async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | None:
+async def _output(process: asyncio.subprocess.Process, most: int, hear: Callable[[bytes], None] | None) -> bytes | None:
     """Return what it writes; None, and no process, once that is more than `most` bytes."""
     assert process.stdout is not None
     blocks, size = [], 0
@@ -153,6 +154,8 @@ async def _output(process: asyncio.subprocess.Process, most: int) -> bytes | Non
         size += len(block)
         if size <= most:
             blocks.append(block)
+            if hear is not None:
+                hear(block)
         else:
             _kill(process)
     return b"".join(blocks) if size <= most else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,20 @@ class Encoder:
         timeout: float,
         stdin: Given = None,
         max_output: int = MAX_OUTPUT,
+        progress: Callable[[float], None] | None = None,
     ) -> bytes:
         """Run ffmpeg and return its standard output. `timeout` in seconds, of wall time and of CPU time per core.
+
+        With `progress` the output is ffmpeg's own reports: it is told how many seconds of the result are done.
 
         Raises:
             EncoderMissing: the program cannot be started.
             MediaFailed: it failed, took too long, or wrote more than `max_output` bytes.
         """
-        return _checked(await self._run(["error", *args], timeout, stdin, max_output)).output
+        if progress is None:
+            return _checked(await self._run(["error", *args], timeout, stdin, max_output)).output
+        reports = ["error", "-progress", "pipe:1", *args]
+        return _checked(await self._run(reports, timeout, stdin, max_output, hear=_told(progress))).output
 
     async def watch(self, args: Sequence[str], *, timeout: float, max_output: int = MAX_OUTPUT) -> Watched:
         """Run ffmpeg as `run` does, and return also what its filters remarked.
@@ -90,7 +96,15 @@ class Encoder:
             raise MediaFailed("ffmpeg has more to say about the file than about any real one.")
         return Watched(ended.output, ended.errors.decode(errors="replace"))
 
-    async def _run(self, args: Sequence[str], timeout: float, given: Given, most: int, max_errors: int = 4096) -> Ended:
+    async def _run(
+        self,
+        args: Sequence[str],
+        timeout: float,
+        given: Given,
+        most: int,
+        max_errors: int = 4096,
+        hear: Callable[[bytes], None] | None = None,
+    ) -> Ended:
         command = [self.path, *_BEFORE]
         for arg in args:
             command += _INPUT if arg == "-i" else (arg,)
@@ -104,10 +118,26 @@ class Encoder:
                 given=given,
                 max_output=most,
                 max_errors=max_errors,
+                hear=hear,
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "a bad argument"
             raise EncoderMissing(f"ffmpeg at {quoted(self.path, 160)} cannot be started: {reason}.") from error
+
+
+def _told(progress: Callable[[float], None]) -> Callable[[bytes], None]:
+    """Return what passes ffmpeg's reports on as they come."""
+    begun = b""
+
+    def hear(block: bytes) -> None:
+        nonlocal begun
+        *lines, begun = (begun + block).split(b"\n")
+        for line in lines:
+            name, _, value = line.decode(errors="replace").strip().partition("=")
+            if name == "out_time_us" and value.isdecimal():  # nothing yet is N/A
+                progress(int(value) / 1e6)
+
+    return hear
 
 
 def _checked(ended: Ended) -> Ended:

@@ -14,23 +14,33 @@ MAX_BYTES = 120
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 SOUNDS = (".mp3", ".wav", ".m4a", ".aac")
 #: What a kind of result may end on, the usual one first.
-_ENDINGS = {"video": (".mp4",), "image": PICTURES, "element": PICTURES, "audio": SOUNDS, "voice": SOUNDS}
+_ENDINGS = {
+    "record": (".json",),
+    "video": (".mp4",),
+    "image": PICTURES,
+    "element": PICTURES,
+    "audio": SOUNDS,
+    "voice": SOUNDS,
+}
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _WINDOWS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
 
 
 def file_name(task: Task, index: int, kind: str, *, url: str = "") -> str:
-    """Return the name of a task's n-th result, counted from 1: date, words of the prompt, task id; 120 bytes at most.
+    """Return the name of a task's n-th result, counted from 1: date, words, task id; 120 bytes at most.
 
-    It begins with a digit, so it is no hidden file, no option and none of Windows' reserved names. It ends as the
-    result's address does where that fits the kind, else as the kind usually does.
+    The words are those of the label or the prompt; the id is as short as tells it from every earlier task's. Tasks of
+    earlier versions have no such short form: their names are as they were. The name begins with a digit, so it is no
+    hidden file, no option and none of Windows' reserved names. It ends as the result's address does where that fits the
+    kind, else as the kind usually does.
     """
     number = f"-{index}" if index > 1 else ""
-    identity = f"({'simulated ' if task.simulated else ''}{_words(task.id, 40).replace(' ', '')}{number})"
+    identity = f"({'simulated ' if task.simulated else ''}{_words(task.short or task.id, 40).replace(' ', '')}{number})"
     ending = _ending(kind, url)
     date = local_day(task.created).isoformat()
     room = MAX_BYTES - len(f"{date}  {identity}{ending}".encode())
-    words = _words(task.plan.words, room) or _words(task.plan.tool.replace("_", " "), room)
+    told = (task.label if task.short else "") or task.plan.words
+    words = _words(told, room) or _words(task.plan.tool.replace("_", " "), room)
     return f"{date} {words} {identity}{ending}"
 
 

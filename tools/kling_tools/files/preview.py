@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import pstdev
 
 from kling_tools.files.canvas import Canvas, Layout, lay_out
 from kling_tools.files.ffmpeg import Encoder
@@ -21,6 +22,8 @@ from kling_tools.model.errors import MediaFailed
 
 MAX_FRAMES = 16
 _TIMEOUT = 30.0
+#: Where in the film a poster is looked for, in this order, and what contrast is enough (of at most 127).
+_POSTERS, _LIVELY = (0.35, 0.6, 0.15, 0.85), 16.0
 _PNG_PIXELS = 2_200_000  # raw, that is 6.6 MB: a PNG of it stays under the 10 MB of kling-official 11
 
 
@@ -35,6 +38,7 @@ class Size:
 LOW, HIGH = Size(1024, 100_000), Size(2048, 600_000)
 #: One frame alone: whole up to 4K.
 WHOLE = Size(4096, 2_000_000)
+_POSTER = Size(1280, 250_000)
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,37 @@ async def frame_at(encoder: Encoder, path: Path, seconds: float, *, size: Size =
     facts = await asyncio.to_thread(read_facts, path)
     check_size(facts)
     at = min(max(seconds, 0.0), facts.last_at or facts.seconds or seconds)
-    grid = lay_out(1, facts.width, facts.height, size.side)
+    grid, raw = await _decoded(encoder, path, facts, at, size.side)
+    canvas = Canvas.of(grid, [raw])
+    return Frame(await canvas.jpeg(encoder, size.bytes), canvas.width, canvas.height, round(at, 3))
+
+
+async def poster(encoder: Encoder, path: Path) -> bytes:
+    """Return a frame that stands for the video, as a JPEG: the first that is neither dark nor empty, of a few.
+
+    Raises:
+        EncoderMissing, MediaFailed
+    """
+    facts = await asyncio.to_thread(read_facts, path)
+    check_size(facts)
+    frames: list[tuple[float, Layout, bytes]] = []
+    for share in _POSTERS:
+        grid, raw = await _decoded(encoder, path, facts, share * facts.last_at, _POSTER.side)
+        frames.append((_contrast(raw[: grid.width * grid.height]), grid, raw))
+        if frames[-1][0] >= _LIVELY:
+            break
+    _, grid, raw = max(frames, key=lambda frame: frame[0])
+    return await Canvas.of(grid, [raw]).jpeg(encoder, _POSTER.bytes)
+
+
+def _contrast(light: bytes) -> float:
+    """Return how far apart a picture's values are, from a sample; a black or one-coloured one has next to none."""
+    return pstdev(light[:: max(1, len(light) // 9000)])
+
+
+async def _decoded(encoder: Encoder, path: Path, facts: VideoFacts, at: float, side: int) -> tuple[Layout, bytes]:
+    """Return the frame shown at a time as planes, and its sides."""
+    grid = lay_out(1, facts.width, facts.height, side)
     # The frame on show began up to a frame's length before; asking a little early never lands on the next one.
     step = facts.last_at / (facts.frames - 1) if facts.frames > 1 else 0.0
     start = round(at / step - 0.499) * step - step / 4 if step else at
@@ -186,8 +220,7 @@ async def frame_at(encoder: Encoder, path: Path, seconds: float, *, size: Size =
     raw = await encoder.run([*source(path, max(0.0, start)), *only], timeout=_TIMEOUT)
     if not raw:
         raise MediaFailed(f"The video has no picture at {at:.1f} s.")
-    canvas = Canvas.of(grid, [raw])
-    return Frame(await canvas.jpeg(encoder, size.bytes), canvas.width, canvas.height, round(at, 3))
+    return grid, raw
 
 
 async def last_frame(encoder: Encoder, path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""A task as the journal keeps it: one JSON document, and beside it the columns that are searched by.
+"""A task as the journal keeps it: one JSON document.
 
 A document that cannot be read is an error of that task alone: whoever reads many passes over it and names it.
 """
@@ -9,7 +9,6 @@ from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
-from kling_tools.jobs.watched import one_label
 from kling_tools.model.errors import TaskUnreadable, one_line, quoted
 from kling_tools.model.tasks import Task
 
@@ -38,22 +37,3 @@ def load(task_id: str, document: str) -> Task:
 def dump(task: Task) -> str:
     """Return a task as the journal keeps it, JSON."""
     return _adapter().dump_json(task).decode()
-
-
-def columns(task: Task) -> dict[str, object]:
-    """Return a task's row."""
-    return {
-        "id": task.id,
-        "status": task.status.value,
-        "account": task.account,
-        "model": task.plan.model,
-        "created": task.created,
-        "updated": task.updated,
-        "fingerprint": task.fingerprint,
-        "label": one_label(task.label),
-        "words": f"{task.label}\n{task.plan.words}".casefold(),
-        "slots": task.plan.slots,
-        "took": None,
-        "sent": task.sent_at,
-        "document": dump(task),
-    }

@@ -16,9 +16,11 @@ from typing import Any
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
+from kling_tools.jobs.following import follow, sent_together
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.news import News
@@ -54,6 +56,9 @@ FIRST_REST, LONGEST_REST = 10.0, 600.0
 DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
 FAREWELL_SECONDS = 5.0
+
+#: How long what waits for other tasks is left alone where none of them was seen to move.
+FOLLOW_SECONDS = 10.0
 
 #: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
 #: journal lets one of them through in any case.
@@ -98,6 +103,7 @@ class Engine:
         self._at_work: dict[str, asyncio.Task[Any]] = {}
         self._learned = False
         self._downloads: set[str] = set()
+        self._moved: set[str] = set()
         self._loop: asyncio.Task[None] | None = None
         journal.on_change = self._changed
 
@@ -117,22 +123,40 @@ class Engine:
         await asyncio.gather(*self._at_work.values(), return_exceptions=True)
         await self._offices.close()  # with the name: not before the last byte has left
 
-    async def buy(self, task: Task, order: Order, budget: Budget, *, again: bool) -> tuple[Enqueued, Submission | None]:
+    async def buy(
+        self,
+        task: Task,
+        order: Order | None,
+        budget: Budget,
+        *,
+        again: bool,
+        parts: Sequence[tuple[Task, Order | None]] = (),
+    ) -> tuple[Enqueued, Submission | None]:
         """Write the intent, then send it in the background, so that a caller who goes away takes nothing along.
+
+        Of a film its parts are sent, those that wait for no other; one without an order is read from the journal.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written and nothing was sent.
         """
-        self._mine.add(task.id)
-        self._starting.add(task.id)
+        tasks = [part for part, _ in parts]
+        ids = {task.id, *(part.id for part in tasks)}
+        self._mine |= ids
+        self._starting |= ids
         try:
-            enqueued = await self._journal.enqueue(task, budget, again=again)
+            enqueued = await self._journal.enqueue(task, budget, again=again, parts=tasks)
             if enqueued.repeated:
                 return enqueued, None
-            return enqueued, self._begin(task.id, task.account, submit(self.accounts[task.account], task, order))
+            account = self.accounts[task.account]
+            if task.status is Status.QUEUED:
+                return enqueued, self._begin(task.id, task.account, submit(account, task, order))
+            # The others are read when it is their turn.
+            queued = [(part, order) for part, order in parts if part.status is Status.QUEUED][: account.slots]
+            sent = [self._begin(part.id, part.account, submit(account, part, order)) for part, order in queued]
+            return enqueued, self._begin(task.id, task.account, sent_together(account, task, sent))
         finally:
             # A caller who left in between may have left a written intent: from here on `pump` sees it.
-            self._starting.discard(task.id)
+            self._starting -= ids
 
     async def pump(self, account: Account) -> None:
         """Send whose turn it is, as far as places are free. The journal is asked only where one may be."""
@@ -220,12 +244,19 @@ class Engine:
         watch = self._watches[account.name]
         watch.notice_leaps()
         await self.pump(account)
+        moved = account.name in self._moved
+        self._moved.discard(account.name)
         for task in watch.roster.waiting():
+            if moved and task.status is Status.WAITING:
+                self._rests.hasten(task.id)
             if self._is_busy_with(task) or self._rests.left(task.id):
                 continue
             if task.status is Status.QUEUED and account.frozen:
                 if task.trouble != account.frozen:
                     await self._hinder(task, account.frozen)
+            elif task.status is Status.WAITING:
+                self._rests.until(task.id, FOLLOW_SECONDS)
+                self._begin(task.id, account.name, self._follow(account, task.id))
             elif task.status in _DOUBTFUL:
                 watch.done_soon(task.id)
                 self._rests.until(task.id, FIRST_SILENCE)
@@ -257,10 +288,16 @@ class Engine:
                 return
         self._rests.calm(task_id)
 
+    async def _follow(self, account: Account, task_id: str) -> None:
+        self._mine.add(task_id)
+        if await follow(account, task_id):
+            self._rests.forget(task_id)
+
     async def _fetch(self, account: Account, task_id: str) -> None:
         for task in (await self._journal.get([task_id])).values():
             if task.status is Status.FETCHING:
-                await fetch(account, self._outputs, task)
+                film = task.plan.spec.product == "film"
+                await (assemble if film else fetch)(account, self._outputs, task)
 
     def _begin(self, key: str, account: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)
@@ -280,7 +317,7 @@ class Engine:
         if task.status not in _DOUBTFUL:
             self._vigil.forget(task.id)
         if task.status.ended:
-            self._ended(task.id)
+            self._ended(task.id, task.account)
         if watch := self._watches.get(task.account):
             self._news.told(task.account, task.id)
             watch.tell(task)
@@ -291,12 +328,13 @@ class Engine:
         if task == watch.roster[task_id]:
             return
         if task is None:
-            self._ended(task_id)
+            self._ended(task_id, account)
         if watch.hear(task_id, task) and task is not None and task.status in _DOUBTFUL:
             self._rests.hasten(task_id)
         self._stir(account)
 
-    def _ended(self, task_id: str) -> None:
+    def _ended(self, task_id: str, account: str) -> None:
+        self._moved.add(account)
         self._rests.forget(task_id)
         self._rests.forget(f"hint {task_id}")
         self._mine.discard(task_id)

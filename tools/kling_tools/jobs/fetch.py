@@ -12,11 +12,13 @@ from pathlib import Path
 
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.joining import join
+from kling_tools.files.montage import Clip, lay_out
 from kling_tools.files.mp4 import read_facts
 from kling_tools.files.outputs import Outputs
 from kling_tools.files.pictures import Damaged, read_header, sniff
 from kling_tools.files.sounds import BrokenSound, read_sound
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.model.errors import BadMedia, EncoderMissing, KlingError, LinkExpired, MediaFailed, UnknownTask
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.tasks import Hindered, Output, Seen, Stored, Task
@@ -37,16 +39,19 @@ async def fetch(account: Account, outputs: Outputs, task: Task) -> Task:
         return await _renew(account, task)
     except KlingError as error:
         return await account.journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()))
+    await lay_beside(account.orders, task, (*film, *kept))
     return await account.journal.apply(task.id, Stored((*film, *kept), note))
 
 
 async def _keep(account: Account, outputs: Outputs, task: Task, number: int, output: Output) -> Output:
     if output.path or not output.url:
         return output
-    name = outputs.file_name(task, number, output.kind, url=output.url)
+    name = await asyncio.to_thread(outputs.file_name, task, number, output.kind, url=output.url)
     try:
         saved = await outputs.save(
-            name, lambda offset, etag: account.client.download(output.url, offset=offset, etag=etag)
+            name,
+            lambda offset, etag: account.client.download(output.url, offset=offset, etag=etag),
+            title=title_of(task),
         )
     except (LinkExpired, MediaFailed):
         if output.kind in {"voice", "element"}:  # a sample is not what was bought: that is its id
@@ -54,12 +59,12 @@ async def _keep(account: Account, outputs: Outputs, task: Task, number: int, out
         raise
     kept = replace(output, path=str(saved.path), size=saved.size, sha256=saved.sha256)
     try:
-        return await asyncio.to_thread(_measured, kept)
+        return await asyncio.to_thread(measured, kept)
     except (BrokenSound, Damaged):  # of a format that we cannot measure; it is whole, and it was paid for
         return kept
 
 
-def _measured(output: Output) -> Output:
+def measured(output: Output) -> Output:
     """Return the output with what its file says about itself."""
     path = Path(output.path)
     match output.kind:
@@ -87,13 +92,15 @@ async def _film(
         return (), ""
     try:
         source = await _source(account, task.plan.continues)
-        target = outputs.directory / outputs.file_name(task, 1, "video")
-        joined = await join(Encoder.find(account.orders.ffmpeg), source, Path(kept[0].path), target)
+        montage = await lay_out([Clip(source), Clip(Path(kept[0].path), drop_first_frame=True)])
+        encoder = Encoder.find(account.orders.ffmpeg)
+        name = await asyncio.to_thread(outputs.file_name, task, 1, "video")
+        saved = await outputs.make(name, lambda path: join(encoder, montage, path), montage.room, title=title_of(task))
     except (BadMedia, EncoderMissing, MediaFailed, UnknownTask) as error:
         # Such a thing does not pass by itself, and the new part is worth having alone.
         return (), f"The new part could not be joined to its source: {error.message}"
-    film = Output(kind="video", url="", path=str(target), size=target.stat().st_size)
-    return (await asyncio.to_thread(_measured, film),), " ".join(joined.notes)
+    film = Output(kind="video", url="", path=str(saved.path), size=saved.size, sha256=saved.sha256)
+    return (await asyncio.to_thread(measured, film),), " ".join(montage.notes)
 
 
 async def _source(account: Account, text: str) -> Path:

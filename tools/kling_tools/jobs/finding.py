@@ -34,7 +34,8 @@ def find(db: Connection, search: Search) -> tuple[list[Position], int, bool]:
 
 def _newest(db: Connection, search: Search, before: Position, limit: int) -> list[Position]:
     words = search.words.casefold()
-    told = {"before": before[0], "before_id": before[1], "since": search.since, "words": words, "like": _like(words)}
+    told = {"before": before[0], "before_id": before[1], "since": search.since, "parts": search.parts}
+    told |= {"words": words, "like": _like(words)}
     match = db.expression(words)
     if match and not (search.statuses and _is_status_rarer(db, match, search.statuses)):
         return _by_words(db, {**told, "match": match, "statuses": _listed(search.statuses)}, limit)

@@ -13,11 +13,12 @@ from decimal import Decimal
 from kling_tools.clock import Clock, local_day
 from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
-from kling_tools.jobs.documents import columns, load
+from kling_tools.jobs.documents import load
 from kling_tools.jobs.finding import find
 from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
+from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, note
 from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
@@ -53,8 +54,11 @@ class Journal:
         """Whether a queued task has waited out its delay."""
         return not 0 < task.not_before - self.now() <= LONGEST_DELAY
 
-    async def enqueue(self, task: Task, budget: Budget, *, again: bool) -> Enqueued:
+    async def enqueue(self, task: Task, budget: Budget | None, *, again: bool, parts: Sequence[Task] = ()) -> Enqueued:
         """Write the intent and hold the money in one transaction, before a byte leaves.
+
+        A film costs what its `parts` cost: it is judged by the sum, and the money is held for each of them. Without a
+        budget for what is done on this machine: it costs nothing, and has no line in the ledger.
 
         Raises:
             OverBudget, StorageUnavailable: nothing was written. TaskUnreadable: nor can it be told if it was before.
@@ -65,25 +69,35 @@ class Journal:
             db.alone(f"request {task.fingerprint}")
             if not again and (known := _same_request(db, task, now)):
                 return Enqueued(known, repeated=True)
-            day = local_day(now).isoformat()
-            db.alone(f"money {day} {task.simulated}")
-            entry = ledger.hold(task, day, _spent(db, day, task.simulated), budget)
-            db.run("insert_task", **columns(task))
-            db.run("insert_hold", task_id=task.id, **vars(entry))
-            _note(db, task, now, "Enqueued", "")
-            return Enqueued(task, repeated=False)
+            holds: dict[str, Entry] = {}
+            if budget is not None:
+                day = local_day(now).isoformat()
+                db.alone(f"money {day} {task.simulated}")
+                spent = _spent(db, day, task.simulated)
+                entry = ledger.hold(task, day, spent, budget)
+                bought = {part.id: ledger.hold(part, day, spent, budget) for part in parts}
+                holds = bought if task.plan.spec.kind == "film" else {task.id: entry}
+            named, *others = [insert(db, one, now) for one in (task, *parts)]
+            for task_id, held in holds.items():
+                db.run("insert_hold", task_id=task_id, **vars(held))
+            return Enqueued(named, repeated=False, parts=tuple(others))
 
         result = await self._store.do(work)
-        if not result.repeated:
-            self.on_change(result.task)
+        for one in () if result.repeated else (result.task, *result.parts):
+            self.on_change(one)
         return result
+
+    async def earlier_film(self, fingerprint: str) -> Task | None:
+        """Return the film of the same request that lately ended without a result."""
+        asked = {"fingerprint": fingerprint, "after": self.clock.now() - SAME_REQUEST_SECONDS}
+        return await self._store.read(lambda db: next(self._readable(db.rows("earlier_film", **asked)), None))
 
     async def claim(self, task_id: str, slots: int, by: Claim = NOBODY) -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
         now = self.clock.now()
 
         def work(db: Connection) -> Task | None:
-            task = _get(db, task_id)
+            task = get_task(db, task_id)
             if task is None or task.status is not Status.QUEUED or not self.is_due(task):
                 return None
             db.alone(f"slots {task.account} {task.plan.model}")
@@ -121,7 +135,7 @@ class Journal:
         now = self.clock.now()
 
         def work(db: Connection) -> tuple[Task, bool]:
-            task = _get(db, task_id)
+            task = get_task(db, task_id)
             if task is None:
                 raise KeyError(task_id)
             if standing is not None and not isinstance(event, Seen) and _moved_on(task, standing):
@@ -266,7 +280,7 @@ class Journal:
 
     async def entry(self, task_id: str) -> Entry | None:
         """Return a task's line in the ledger."""
-        return await self._store.read(lambda db: _entry(db, task_id))
+        return await self._store.read(lambda db: entry_of(db, task_id))
 
     async def history(self, task_id: str) -> list[Happening]:
         """Return what happened to a task, oldest first."""
@@ -285,11 +299,6 @@ class Journal:
             return times
 
         return await self._store.read(work)
-
-
-def _get(db: Connection, task_id: str) -> Task | None:
-    row = db.row("get_task", id=task_id)
-    return None if row is None else load(task_id, row[0])
 
 
 def _same_request(db: Connection, task: Task, now: float) -> Task | None:
@@ -321,28 +330,30 @@ def _write(db: Connection, task: Task, event: Event, now: float, gap: float = 0.
     changed = step(task, event, now)
     if changed is task:
         if task.status.ended and isinstance(event, Seen) and (odd := contradiction(task, event.observation)):
-            _note(db, task, now, "Seen", odd)
+            note(db, task, now, "Seen", odd)
         return None
-    row = {**columns(changed), "took": _took(task, changed, gap)}
-    db.run("update_task", **{k: row[k] for k in ("id", "status", "updated", "took", "sent", "document")})
+    columns = {**columns_of(changed), "took": _took(task, changed, gap)}
+    db.run("update_task", **{k: columns[k] for k in ("id", "status", "updated", "took", "sent", "document")})
     _settle(db, changed)
     news = " ".join(changed.notes[len(task.notes) :])
     detail = changed.trouble or (changed.failure.message if changed.failure else "") or news
     if changed.status is not task.status or detail:
-        _note(db, changed, now, type(event).__name__, detail)
+        note(db, changed, now, type(event).__name__, detail)
     return changed
 
 
 def _took(before: Task, task: Task, gap: float) -> float | None:
     """Return how long the provider took, once it is done; the journal keeps what it was told first."""
-    if task.status is not Status.FETCHING or before.status is Status.FETCHING or before.accepted_at is None:
+    if task.status is not Status.FETCHING or before.accepted_at is None:
+        return None
+    if before.status in {Status.FETCHING, Status.SUCCEEDED}:  # removed here, and wanted again: that tells nothing new
         return None
     age = task.updated - before.accepted_at
     return took(age, gap) if age > 0 else None
 
 
 def _settle(db: Connection, task: Task) -> None:
-    entry = _entry(db, task.id)
+    entry = entry_of(db, task.id)
     if entry is None:
         return
     settled = ledger.after(entry, task)
@@ -356,21 +367,9 @@ def _settle(db: Connection, task: Task) -> None:
         )
 
 
-def _entry(db: Connection, task_id: str) -> Entry | None:
-    row = db.row("get_entry", task_id=task_id)
-    if row is None:
-        return None
-    day, simulated, state, held, charged = row
-    return Entry(day=day, simulated=bool(simulated), state=state, held=held, charged=charged)
-
-
 def _spent(db: Connection, day: str, simulated: bool) -> int:
     row = db.row("spent_on", day=day, simulated=simulated)
     return int(row[0]) if row else 0
-
-
-def _note(db: Connection, task: Task, now: float, event: str, detail: str) -> None:
-    db.run("insert_history", task_id=task.id, at=now, event=event, status=task.status.value, detail=detail)
 
 
 def running_statuses() -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 
 -- name: insert_task
 INSERT INTO tasks
-    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, document, written)
-VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :document,
-        (SELECT coalesce(max(written), 0) + 1 FROM tasks));
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document, written)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
+        :document, (SELECT coalesce(max(written), 0) + 1 FROM tasks));
 
 -- name: update_task
 UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
@@ -15,13 +15,22 @@ WHERE id = :id;
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
 
+-- name: named_so
+SELECT 1 FROM tasks WHERE id >= :first AND id < :last LIMIT 1;
+
 -- name: same_request
 -- The tasks for the same request that were not taken back, newest first. While it is open whether one was accepted at
--- all, its age says nothing, all the less by a clock that was moved.
+-- all, its age says nothing, all the less by a clock that was moved. A film's shots answer for no request of their own.
 SELECT id, status, document FROM tasks
-WHERE fingerprint = :fingerprint AND status <> 'cancelled'
-  AND (created > :after OR status IN ('queued', 'submitting', 'unsure'))
+WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
+  AND (created > :after OR status IN ('waiting', 'queued', 'submitting', 'unsure'))
 ORDER BY created DESC;
+
+-- name: earlier_film
+-- The newest one of the same request that was not finished: what it has of shots need not be bought again.
+SELECT id, document FROM tasks
+WHERE fingerprint = :fingerprint AND part_of = '' AND status IN ('failed', 'cancelled') AND created > :after
+ORDER BY created DESC LIMIT 1;
 
 -- name: active
 SELECT id, document FROM tasks
@@ -76,12 +85,13 @@ SELECT sender, owner FROM tasks WHERE id = :id;
 
 -- name: page
 SELECT created, id FROM tasks
-WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:words = '' OR instr(words, :words) > 0)
+WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+  AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: page_of_status
 SELECT created, id FROM tasks
-WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since
+WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 

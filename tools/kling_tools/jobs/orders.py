@@ -38,15 +38,18 @@ class Orders:
     inputs: Inputs
     ffmpeg: str = ""
 
-    async def prepare(self, plan: Plan, task_id: str, account: str) -> Order:
-        """Return the order for a plan.
+    async def prepare(self, plan: Plan, task_id: str, account: str, before: str = "") -> Order:
+        """Return the order for a plan; `before` is the mark of the shot before, where that one is still to be made.
+
+        Such an order has a mark of its own and cannot be sent yet.
 
         Raises:
             BadMedia, UnknownTask, EncoderMissing, MediaFailed: nothing was sent.
         """
         media: list[Medium] = []
         for given in plan.inputs:
-            media.append(await self._medium(given, plan, account))
+            to_come = before and given.text == plan.after
+            media.append(Medium(sha256=before) if to_come else await self._medium(given, plan, account))
             _check_load(media)
         return Order(plan=plan, external_id=task_id, media=tuple(media))
 
@@ -74,7 +77,7 @@ class Orders:
             case UrlRef(url):
                 return Medium(kind=given.kind, url=url, seconds=given.seconds)
             case TaskRef() as ref:
-                return await self._of_task(ref, given, account)
+                return await self._of_task(ref, given, plan, account)
 
     async def _of_file(self, path: Path, given: Input, *, continued: bool) -> Medium:
         match given.limits:
@@ -89,10 +92,10 @@ class Orders:
             case _:
                 raise no_upload(given.name)
 
-    async def _of_task(self, ref: TaskRef, given: Input, account: str) -> Medium:
+    async def _of_task(self, ref: TaskRef, given: Input, plan: Plan, account: str) -> Medium:
         task, output = await self.output(ref)
-        # For the same reason: what was asked for is this task's result.
-        mark = f"{ref.task_id}#{ref.output}"
+        # For the same reason: what was asked for is this task's result, or whatever the shot before would be.
+        mark = task.fingerprint if given.text == plan.after else f"{ref.task_id}#{ref.output}"
         if given.kind == "image" and output.kind == "image":
             path = await self._path(task, output)
             limits = given.limits if isinstance(given.limits, ImageLimits) else None
@@ -161,6 +164,11 @@ class Orders:
         if task is None:
             raise self.journal.missing(ref.task_id)
         kept = [o for o in task.outputs if o.path]
+        if len(kept) < ref.output and any(o.removed for o in task.outputs):
+            raise BadMedia(
+                f"The files of task {task.id} were removed from this disk.",
+                advice=f"check_status task_id={task.id} wait_seconds=45 fetches them again while Kling keeps them.",
+            )
         if len(kept) < ref.output:
             raise _not_there(task, ref.output, len(kept))
         return task, kept[ref.output - 1]

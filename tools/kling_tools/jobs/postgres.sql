@@ -2,8 +2,10 @@
 -- transaction that may write.
 
 -- name: insert_task
-INSERT INTO tasks (id, status, account, model, label, slots, created, updated, fingerprint, words, took, document)
-VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :document);
+INSERT INTO tasks
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document)
+VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
+        :document);
 
 -- name: update_task
 UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
@@ -59,12 +61,13 @@ WHERE written >= CAST(:position AS XID8) AND written < pg_snapshot_xmax(pg_curre
 
 -- name: page
 SELECT created, id FROM tasks
-WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:words = '' OR words LIKE :like)
+WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+  AND (:words = '' OR words LIKE :like)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: page_of_status
 SELECT created, id FROM tasks
-WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since
+WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR words LIKE :like)
 ORDER BY created DESC, id DESC LIMIT :limit;
 

@@ -13,10 +13,11 @@ Position = tuple[float, str]
 
 @dataclass(frozen=True)
 class Enqueued:
-    """The task that stands for a request; `repeated` when it was there already."""
+    """The task that stands for a request; `repeated` when it was there already, else with the `parts` of a film."""
 
     task: Task
     repeated: bool
+    parts: tuple[Task, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ class Spending:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Which tasks of the journal; `before` is a position from an earlier page."""
+    """Which tasks of the journal; `before` is a position from an earlier page, `parts` also the shots of films."""
 
     statuses: tuple[str, ...] = ()
     words: str = ""
     since: float = 0.0
     limit: int = 20
+    parts: bool = True
     before: Position | None = None
 
 

@@ -150,8 +150,8 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
         outcome = await account.client.submit(order)
         return Advanced(outcome) if isinstance(outcome, Prepared) else Seen(outcome), None
     except Unreachable as error:
-        # Where an earlier call is paid for, a wire that is gone for a moment is no reason to give that away.
-        if not task.prepared and account.journal.now() - task.created > PATIENCE_SECONDS:
+        # Where an earlier call or shot is paid for, a wire that is gone for a moment is no reason to give that away.
+        if not (task.prepared or task.plan.after) and account.journal.now() - task.created > PATIENCE_SECONDS:
             return Rejected(Failure.of(error)), error
         return PutBack(error.message, _backoff(task)), None
     except Busy as error:

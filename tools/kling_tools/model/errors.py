@@ -36,6 +36,7 @@
     |   `- UnderMaintenance      it says itself that it is closed for now
     |- Unsure                  the wire broke after sending: asked about, never blindly resent
     |- AnswerLost              the same for a call that nobody can ask about: ended, never resent
+    |- PartMissing             another task of ours, whose result it needs, ended without one
     |- LinkExpired             a result's address does not serve any more: the task has to name a new one
     `- TaskFailed              accepted, then failed
 
@@ -165,6 +166,12 @@ class MediaFailed(Refused):
     """A media file could not be decoded."""
 
     code = "media_failed"
+
+
+class PartMissing(KlingError):
+    """Another task, whose result it needs, ended without one."""
+
+    code = "part_missing"
 
 
 class CallbackRefused(Refused):

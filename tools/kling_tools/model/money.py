@@ -6,6 +6,7 @@ A price is exact (one figure), an estimate (a range) or unknown. Units are Kling
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
@@ -43,6 +44,23 @@ class Price:
     def unknown(cls, source: str = "") -> Price:
         """Return a price nobody knows."""
         return cls(basis="unknown", source=source)
+
+    @classmethod
+    def total(cls, prices: Sequence[Price]) -> Price:
+        """Return what several come to together; unknown where one of them is."""
+        low, high = [p.usd for p in prices if p.usd is not None], [p.most for p in prices if p.most is not None]
+        if len(high) < len(prices) or len(low) < len(prices):
+            return cls.unknown("; ".join(dict.fromkeys(p.source for p in prices if p.most is None)))
+        units = [p.units for p in prices if p.units is not None]
+        of_one_kind = len(units) == len(prices) and len({p.unit_usd for p in prices}) == 1
+        return cls(
+            basis="exact" if all(p.basis == "exact" for p in prices) else "estimate",
+            usd=sum(low, Decimal(0)),
+            most=sum(high, Decimal(0)),
+            units=sum(units, Decimal(0)) if of_one_kind else None,
+            unit_usd=prices[0].unit_usd if of_one_kind else None,
+            source="; ".join(dict.fromkeys(p.source for p in prices)),
+        )
 
     def words(self) -> str:
         """Return the price as people read it: `$0.42 (3 units)`."""

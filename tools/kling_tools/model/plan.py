@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,10 @@ class Route:
     standards: tuple[Standard, ...]
 
 
+#: What is done on this machine: nobody is asked, and nothing is spent. Also the account of its tasks.
+LOCAL: Final = "local"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Input:
     """One medium as the agent wrote it (paths absolute): what it is for, and what the provider takes there.
@@ -58,14 +62,16 @@ class Input:
 class Plan:
     """One paid task, decided.
 
-    `standard` is the API it is bought through, `model` the catalogue's id, `wire_model` its name there. `slots` is how
-    many of the account's parallel places it takes. `continues` is the video (as the agent wrote it) that the result is
-    joined to. `typical_seconds` is how long such a task was seen to take; `video_seconds` the most video it makes.
+    `standard` is the API it is bought through ("local": none), `model` the catalogue's id, `wire_model` its name there.
+    `slots` is how many of the account's parallel places it takes. `continues` is the video (as the agent wrote it) that
+    the result is joined to. `after` is the task from whose last frame it starts: it is not sent before that one's
+    result is here, and the first frame is that task's id among the inputs. `typical_seconds` is how long such a task
+    was seen to take; `video_seconds` the most video it makes.
     """
 
     tool: str
     route: Route
-    standard: Standard
+    standard: Standard | Literal["local"]
     model: str
     wire_model: str
     spec: Annotated[Spec, Field(discriminator="kind")]
@@ -73,6 +79,7 @@ class Plan:
     price: Price
     slots: int = 1
     continues: str = ""
+    after: str = ""
     typical_seconds: float
     video_seconds: float = 0.0
     notes: tuple[str, ...] = ()
@@ -125,6 +132,11 @@ class Order:
     def step(self) -> Step:
         """Which call comes next."""
         return pending(self.plan, self.prepared)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the media, each said once."""
+        return tuple(dict.fromkeys(medium.note for medium in self.media if medium.note))
 
     def every(self, role: Role) -> Iterator[Medium]:
         """Yield the media of a role, in order."""

@@ -18,7 +18,7 @@ ImageProduct = Literal["image", "omni-image", "multi-image", "outpaint", "try-on
 ServiceProduct = Literal[
     "lip-sync", "avatar", "effects", "speech", "sound-from-text", "sound-from-video", "element", "voice"
 ]
-Product = VideoProduct | Literal["motion-control"] | ImageProduct | ServiceProduct
+Product = VideoProduct | Literal["motion-control", "film", "join"] | ImageProduct | ServiceProduct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +185,37 @@ class VoiceSpec:
     name: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FilmSpec:
+    """Results of other tasks as one file, made on this machine. `parts` are their ids, in order."""
+
+    kind: Literal["film"] = "film"
+    product: Literal["film"] = "film"
+    parts: tuple[str, ...]
+    transition: str = "cut"
+    prompt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """A stretch of a file: from when to when in seconds; `end` None: to its end."""
+
+    path: str
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinSpec:
+    """One film of several clips, made on this machine. Inputs: video, one for each clip."""
+
+    kind: Literal["join"] = "join"
+    product: Literal["join"] = "join"
+    name: str
+    clips: tuple[Cut, ...]
+    transition: Literal["cut", "crossfade"]
+
+
 Spec = (
     VideoSpec
     | MotionSpec
@@ -196,4 +227,6 @@ Spec = (
     | SoundSpec
     | ElementSpec
     | VoiceSpec
+    | FilmSpec
+    | JoinSpec
 )

@@ -1,12 +1,13 @@
 """Where a task stands, and which way it may go from there.
 
-    queued -> submitting -> submitted -> processing -> fetching -> succeeded
-       |          |  `-> unsure (the wire broke) -> found, or sent again with the same id
-       `-> cancelled, failed
+    waiting -> queued -> submitting -> submitted -> processing -> fetching -> succeeded
+       |          |          |  `-> unsure (the wire broke) -> found, or sent again with the same id
+       `----------`-> cancelled, failed
 
-`queued`: the intent and the held money are in the journal, nothing was sent. `submitting`: a byte may have left.
-`fetching`: the provider is done, the file is not yet on our disk. The two inner states are shown to agents as
-`queued` and `processing`.
+`waiting`: for other tasks of ours, whose results go in; it takes no place in the queue. A film, which is never sent,
+goes on from there to `fetching`, which is its joining. `queued`: the intent and the held money are in the journal,
+nothing was sent. `submitting`: a byte may have left. `fetching`: the provider is done, the file is not yet on our disk.
+The three inner states are shown to agents as `queued` and `processing`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ Shown = Literal["queued", "submitted", "processing", "succeeded", "failed", "can
 class Status(StrEnum):
     """Where a task stands."""
 
+    WAITING = "waiting"
     QUEUED = "queued"
     SUBMITTING = "submitting"
     UNSURE = "unsure"
@@ -44,6 +46,7 @@ class Status(StrEnum):
 TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELLED})
 LOOKED_AT = frozenset({Status.SUBMITTED, Status.PROCESSING})
 _SHOWN: dict[Status, Shown] = {
+    Status.WAITING: "queued",
     Status.QUEUED: "queued",
     Status.SUBMITTING: "queued",
     Status.UNSURE: "unsure",
@@ -56,6 +59,7 @@ _SHOWN: dict[Status, Shown] = {
 }
 
 LEGAL: dict[Status, frozenset[Status]] = {
+    Status.WAITING: frozenset({Status.QUEUED, Status.FETCHING, Status.CANCELLED, Status.FAILED}),
     # Straight to submitted and beyond: a task that was put back, and turns out to have been accepted after all.
     Status.QUEUED: frozenset(
         {

@@ -69,6 +69,7 @@ class Output:
     """One result, kept: `path` is set once the file is whole on our disk. Sides in pixels.
 
     `remote_id` is the provider's own name for it, by which other tasks can use it; `name` what a person called it.
+    `removed` is where it was kept until it was removed as the person's settings say.
     """
 
     kind: OutputKind
@@ -83,6 +84,7 @@ class Output:
     size: int | None = None
     sha256: str = ""
     url_expires: float | None = None
+    removed: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,9 @@ class Task:
 
     `account` is the provider and host that it is bought from. `sent_at` is when a byte may first have left in the
     current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
-    `trouble` is a passing hindrance (a full disk, no network) that is being retried.
+    `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
+    by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
+    start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
     """
 
     id: str
@@ -122,6 +126,7 @@ class Task:
     created: float
     updated: float
     label: str = ""
+    short: str = ""
     simulated: bool = False
     account: str = ""
     fingerprint: str = ""
@@ -137,6 +142,15 @@ class Task:
     ended_at: float | None = None
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict, repr=False)
+    part_of: str = ""
+
+
+@dataclass(frozen=True)
+class Readied:
+    """What it waited for is here, some of it `simulated`: it goes into the queue, or is joined where it is a film."""
+
+    simulated: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +210,18 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Removed:
+    """The files of a finished task are removed from this disk, because the person's settings say so: `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """The files that were removed are wanted again, and the provider still has them."""
+
+
+@dataclass(frozen=True)
 class Withdrawn:
     """The person took it back before anything was sent."""
 
@@ -210,7 +236,8 @@ class Adopted:
     observation: Observation
 
 
-Event = Claimed | PutBack | Doubted | Advanced | Rejected | Seen | Hindered | Stored | Withdrawn | Adopted
+_Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected
+Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | Adopted
 
 URL_LIFETIME = 30 * 86400.0
 
@@ -218,6 +245,8 @@ URL_LIFETIME = 30 * 86400.0
 def step(task: Task, event: Event, now: float) -> Task:
     """Return the task after the event; the same object when the event says nothing new or comes too late."""
     match event:
+        case Readied(simulated):
+            return _readied(task, now, simulated=simulated)
         case Claimed():
             return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="")
         case PutBack(trouble, delay):
@@ -228,17 +257,49 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.QUEUED, now, prepared=(*task.prepared, prepared), sent_at=None, trouble="")
         case Rejected(failure):
             return _rejected(task, failure, now)
-        case Seen(observation):
-            return _seen(task, observation, now)
+        case Seen(observation) | Adopted(observation):
+            return (_seen if isinstance(event, Seen) else _adopted)(task, observation, now)
         case Hindered(trouble):
             return task if task.status.ended or task.trouble == trouble else replace(task, trouble=trouble, updated=now)
         case Stored(outputs, note):
             notes = (*task.notes, note) if note else task.notes
             return _to(task, Status.SUCCEEDED, now, outputs=outputs, notes=notes, trouble="")
+        case Removed() | Recalled():
+            return _removed(task, event.why, now) if isinstance(event, Removed) else _recalled(task, now)
         case Withdrawn():
             return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
-        case Adopted(observation):
-            return _adopted(task, observation, now)
+
+
+def _readied(task: Task, now: float, *, simulated: bool) -> Task:
+    if task.status is not Status.WAITING:  # it is on its way: nothing puts it back into the queue but an answer
+        return task
+    goes_on = Status.FETCHING if task.plan.spec.product == "film" else Status.QUEUED
+    return _to(task, goes_on, now, trouble="", simulated=task.simulated or simulated)
+
+
+REMOVED = "Its file was removed from this disk"
+
+
+def _removed(task: Task, why: str, now: float) -> Task:
+    if task.status is not Status.SUCCEEDED or not any(o.path for o in task.outputs):
+        return task
+    outputs = tuple(replace(o, path="", removed=o.path or o.removed) for o in task.outputs)
+    return replace(task, outputs=outputs, notes=(*task.notes, f"{REMOVED}: {why}"), updated=now)
+
+
+def can_be_recalled(task: Task, now: float) -> bool:
+    """Whether a task's files were removed and the provider still keeps them."""
+    alive = (o.url and (o.url_expires is None or o.url_expires > now) for o in task.outputs if o.removed)
+    return task.status is Status.SUCCEEDED and any(alive)
+
+
+def _recalled(task: Task, now: float) -> Task:
+    if not can_be_recalled(task, now):
+        return task
+    # What was made here is made again of what is fetched.
+    outputs = tuple(replace(o, removed="") for o in task.outputs if o.url)
+    notes = tuple(note for note in task.notes if not note.startswith(REMOVED))
+    return replace(task, status=Status.FETCHING, outputs=outputs, notes=notes, ended_at=None, updated=now)
 
 
 def _adopted(task: Task, seen: Observation, now: float) -> Task:

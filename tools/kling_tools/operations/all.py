@@ -19,6 +19,7 @@ from kling_tools.operations.edit_video import EDIT_VIDEO
 from kling_tools.operations.estimate_cost import estimating
 from kling_tools.operations.extend_video import EXTEND_VIDEO
 from kling_tools.operations.get_account import GET_ACCOUNT
+from kling_tools.operations.join_videos import JOIN_VIDEOS
 from kling_tools.operations.lip_sync import LIP_SYNC
 from kling_tools.operations.list_library import LIST_LIBRARY
 from kling_tools.operations.list_models import LIST_MODELS
@@ -49,6 +50,7 @@ ALL: tuple[Operation[Any], ...] = (
     LIST_TASKS,
     CANCEL_TASK,
     VIEW_VIDEO,
+    JOIN_VIDEOS,
     LIST_MODELS,
     LIST_LIBRARY,
     *BUYING[10:],

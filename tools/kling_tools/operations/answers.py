@@ -5,6 +5,8 @@ Amounts of money are decimal strings, times ISO 8601 with offset, durations seco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from kling_tools.clock import iso
 from kling_tools.model.money import plain
-from kling_tools.model.status import Shown
+from kling_tools.model.status import Shown, Status
+from kling_tools.operations.next_steps import next_step
 
 if TYPE_CHECKING:
     from kling_tools.model.money import Price
-    from kling_tools.model.tasks import Charge, Output, Task
+    from kling_tools.model.tasks import Output, Task
     from kling_tools.studio import Studio
 
 
@@ -60,8 +63,21 @@ class ErrorFacts(Facts):
     retryable: bool
 
 
+class ShotFacts(Facts):
+    """One shot of a film, a task of its own; `waits_for`: the one from whose last frame it starts is not here yet."""
+
+    task_id: str
+    status: Shown
+    model: str
+    usd: str | None
+    charged_usd: str | None
+    path: str | None
+    waits_for: str | None
+    error: str | None
+
+
 class TaskFacts(Facts):
-    """A task."""
+    """A task. `shots` where it is a film of several, in order; `part_of` the film that it is a shot of."""
 
     task_id: str
     status: Shown
@@ -80,6 +96,8 @@ class TaskFacts(Facts):
     resource_uri: str
     created: str
     updated: str
+    shots: list[ShotFacts] | None = None
+    part_of: str | None = None
 
 
 class TasksFacts(Facts):
@@ -271,31 +289,64 @@ class AccountFacts(Facts):
     trouble: str
 
 
-def show(task: Task, studio: Studio, *, decided: bool = False) -> TaskFacts:
-    """Return a task as agents see it, with the next step; `decided` adds how the request was understood."""
-    return described(task, studio.eta(task), decided=decided)
+async def shown(tasks: Sequence[Task], studio: Studio, *, decided: bool = False) -> list[TaskFacts]:
+    """Return tasks as agents see them, with the next step; `decided` adds how the request was understood."""
+    films = await studio.shots(tasks)
+    every = ((task, films.get(task.id, ())) for task in tasks)
+    return [described(task, studio.eta(task, shots), shots, decided=decided) for task, shots in every]
 
 
-def described(task: Task, eta: int | None, *, decided: bool = False) -> TaskFacts:
-    """Return a task as agents see it; `eta` is about how many seconds are left."""
+def described(task: Task, eta: int | None, shots: Sequence[Task] = (), *, decided: bool = False) -> TaskFacts:
+    """Return a task as agents see it; `eta` is about how many seconds are left, `shots` what it is a film of."""
     return TaskFacts(
         task_id=task.id,
-        status=task.status.shown,
+        status=_standing(task, shots),
         tool=task.plan.tool,
         prompt=task.plan.words,
         provider=task.plan.route.provider,
         model=task.plan.model,
-        simulated=task.simulated,
+        simulated=task.simulated or any(shot.simulated for shot in shots),
         label=task.label,
-        cost=cost(task.plan.price, task.charge),
+        cost=cost(task.plan.price, _charged([s for s in shots if s.part_of == task.id] or [task])),
         eta_seconds=eta,
         outputs=[_output(task, i, o) for i, o in enumerate(task.outputs, 1)],
         error=_error(task),
         notes=[*task.notes, *(task.plan.notes if decided else ()), *_trouble(task)],
-        next=_next(task, eta),
+        next=next_step(task, eta),
         resource_uri=task_uri(task.id),
         created=iso(task.created),
         updated=iso(task.updated),
+        shots=[_shot(shot, shots) for shot in shots] or None,
+        part_of=task.part_of or None,
+    )
+
+
+def _standing(task: Task, shots: Sequence[Task]) -> Shown:
+    """Return how a task stands; a film is being made as soon as one of its shots is."""
+    waits = {Status.WAITING, Status.QUEUED}
+    begun = task.status is Status.WAITING and any(shot.status not in waits for shot in shots)
+    return "processing" if begun else task.status.shown
+
+
+def _charged(tasks: Sequence[Task]) -> Decimal | None:
+    """Return what was charged for a task, or for the shots that were bought for a film, as far as it is known."""
+    known = [task.charge.usd for task in tasks if task.charge and task.charge.usd is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _shot(shot: Task, shots: Sequence[Task]) -> ShotFacts:
+    price = cost(shot.plan.price, _charged([shot]))
+    here = {s.id for s in shots if s.status is Status.SUCCEEDED}
+    waits = shot.plan.after if shot.status is Status.WAITING and shot.plan.after not in here else ""
+    return ShotFacts(
+        task_id=shot.id,
+        status=shot.status.shown,
+        model=shot.plan.model,
+        usd=price.most_usd or price.usd,
+        charged_usd=price.charged_usd,
+        path=next((output.path for output in shot.outputs if output.path), None),
+        waits_for=waits or None,
+        error=shot.failure.message if shot.failure else None,
     )
 
 
@@ -304,14 +355,14 @@ def task_uri(task_id: str) -> str:
     return f"kling://tasks/{task_id}"
 
 
-def cost(price: Price, charge: Charge | None = None) -> CostFacts:
-    """Return a price, and what was charged where the provider has said it."""
+def cost(price: Price, charged: Decimal | None = None) -> CostFacts:
+    """Return a price, and the dollars that were charged where the provider has said it."""
     return CostFacts(
         usd=None if price.usd is None else plain(price.usd),
         most_usd=None if price.most is None or price.most == price.usd else plain(price.most),
         units=None if price.units is None else plain(price.units),
         basis=price.basis,
-        charged_usd=None if charge is None or charge.usd is None else plain(charge.usd),
+        charged_usd=None if charged is None else plain(charged),
     )
 
 
@@ -344,35 +395,3 @@ def _error(task: Task) -> ErrorFacts | None:
         spent=failure.spent,
         retryable=failure.retryable,
     )
-
-
-def _next(task: Task, eta: int | None) -> str:
-    wait = f"check_status task_id={task.id} wait_seconds=45"
-    match task.status.shown:
-        case "succeeded":
-            return _after(task)
-        case "failed":
-            if task.failure is not None and task.failure.spent == "unknown":
-                return "ask the person before you create it again: whether it was charged is not known"
-            if task.failure is not None and task.failure.retryable:
-                return "create it again with the same arguments"
-            return "change what the error names, then create it again"
-        case "cancelled":
-            return "nothing: it was taken back; the same call makes a new one"
-        case "unsure":
-            return f"{wait}; do not create it again"
-        case _:
-            return f"{wait}; about {eta} s left" if eta else wait
-
-
-def _after(task: Task) -> str:
-    first = task.outputs[0] if task.outputs else None
-    match first.kind if first else "":
-        case "element":
-            return f'use it as references=["element:{first.remote_id}"] in create_video' if first else ""
-        case "voice":
-            return f'use it as voices=["{first.remote_id}"] in create_video' if first else ""
-        case "audio":
-            return f"give the person the path; audio={task.id} uses it in lip_sync or create_avatar"
-        case _:
-            return f"view_video task_id={task.id} to look at it; give the person the path"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kling_tools.model.money import dollars
+from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import CancelTask
 from kling_tools.model.status import Status
-from kling_tools.operations.answers import TaskFacts, show
+from kling_tools.operations.answers import TaskFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 
 if TYPE_CHECKING:
@@ -18,8 +20,23 @@ if TYPE_CHECKING:
 async def run(studio: Studio, request: CancelTask, report: Report) -> Answer:
     """Withdraw it if it waits, and say what became of it in any case."""
     task = await studio.cancel(request.task_id)
-    facts = show(task, studio)
-    return Answer(facts.model_copy(update={"notes": [outcome(task), *facts.notes]}))
+    (facts,) = await shown([task], studio)
+    own = [shot for shot in (await studio.shots([task])).get(task.id, ()) if shot.part_of == task.id]
+    words = _of_film(task, own) if own else outcome(task)
+    return Answer(facts.model_copy(update={"notes": [words, *facts.notes]}))
+
+
+def _of_film(film: Task, own: Sequence[Task]) -> str:
+    """Return what cancelling did to a film, of whose shots these were bought for it."""
+    back = sum(shot.status is Status.CANCELLED for shot in own)
+    if film.status is not Status.CANCELLED:
+        if film.status.ended:
+            return outcome(film)
+        return "NOT cancelled: every shot was sent, and Kling has no way to take one back. The film goes on."
+    others = (
+        f" {len(own) - back} had been sent: they go on, cost what they cost, and are kept." if back < len(own) else ""
+    )
+    return f"Cancelled: there will be no film. {back} of {len(own)} shots were not sent and cost nothing.{others}"
 
 
 def outcome(task: Task) -> str:
@@ -27,7 +44,7 @@ def outcome(task: Task) -> str:
     match task.status:
         case Status.CANCELLED:
             return f"Cancelled: it waits no more and is never sent. {_taken(task)}"
-        case Status.QUEUED:
+        case Status.QUEUED | Status.WAITING:
             return "NOT cancelled: it goes back and forth between waiting and being sent. Cancel it again."
         case Status.SUBMITTING:
             return (
@@ -44,6 +61,10 @@ def outcome(task: Task) -> str:
                 "NOT cancelled: it was sent, and Kling has no way to take a task back. It goes on and costs "
                 f"{task.plan.price.words()}, whether or not anybody waits for it; its file is fetched when it is done."
             )
+        case Status.FETCHING if task.account == LOCAL:
+            return "NOT cancelled: it is being made on this machine, and costs nothing."
+        case Status.SUCCEEDED if task.account == LOCAL:
+            return "NOT cancelled: it had finished; it cost nothing."
         case Status.FETCHING:
             return "NOT cancelled: Kling has finished it. It is paid for, and its file is being fetched."
         case Status.SUCCEEDED:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import CheckStatus
-from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 
 
 async def run(studio: Studio, request: CheckStatus, report: Report) -> Answer:
     """Look at the journal, waiting for the end if asked; never an error because a task takes long."""
     tasks = await studio.wait(request.ids, request.wait_seconds, report)
-    return Answer(TasksFacts(tasks=[show(t, studio) for t in tasks], total=len(tasks)))
+    return Answer(TasksFacts(tasks=await shown(tasks, studio), total=len(tasks)))
 
 
 CHECK_STATUS = Operation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import ListTasks
-from kling_tools.operations.answers import TasksFacts, show
+from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 
 
@@ -14,7 +14,7 @@ async def run(studio: Studio, request: ListTasks, report: Report) -> Answer:
     page = await studio.list(request)
     return Answer(
         TasksFacts(
-            tasks=[show(t, studio) for t in page.tasks],
+            tasks=await shown(page.tasks, studio),
             total=page.total,
             total_at_least=page.more,
             next_cursor=page.next_cursor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kling_tools.model.requests import SpendingRequest
-from kling_tools.operations.answers import TaskFacts, show
+from kling_tools.operations.answers import TaskFacts, shown
 from kling_tools.operations.operation import Answer, Effect, Operation, Report
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ async def buy(studio: Studio, request: SpendingRequest, report: Report) -> Answe
     task = await studio.create(request)
     if request.wait_seconds and not task.status.ended:
         task = (await studio.wait([task.id], request.wait_seconds, report))[0]
-    return Answer(show(task, studio, decided=True))
+    return Answer((await shown([task], studio, decided=True))[0])
 
 
 def spending(

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from kling_tools.catalog.storyboard import in_one_go, shot_plans
 from kling_tools.clock import Clock
 from kling_tools.connect import Opened, brought_dir
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.ledger import Budget, hold
 from kling_tools.jobs.orders import fingerprint
-from kling_tools.model.errors import KlingError, NeedsConfirmation
+from kling_tools.model.errors import KlingError, NeedsConfirmation, UnknownTask, quoted
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan
-from kling_tools.model.requests import SpendingRequest
+from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
+from kling_tools.studio.filming import Film, film
+from kling_tools.studio.starting import started
 
 #: A generous bound for a second of video at any resolution, and for everything else.
 BYTES_PER_SECOND = 6_000_000
@@ -33,6 +37,15 @@ class Quote:
     provider: str
     simulated: bool
     outcome: Plan | KlingError
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What one call buys: a task and its order, or a film, which is never sent itself, and its shots."""
+
+    task: Task
+    order: Order | None
+    shots: tuple[tuple[Task, Order | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,28 +67,42 @@ class Decisions:
         Raises:
             BadMedia, UnknownTask: a medium is not there, whoever would be asked.
         """
+        request = await self._whole(request)
         self.opened.account(request.provider)
         quotes = []
         for account in self.opened.accounts:
             if request.provider not in {"auto", account.route.provider}:
                 continue
             try:
-                outcome: Plan | KlingError = await self._plan(_located(request), account)
+                outcome: Plan | KlingError = await self._priced(_located(request), account)
             except KlingError as error:
                 outcome = error
             quotes.append(Quote(account.route.provider, account.simulated, outcome))
         return quotes
 
-    async def task(self, request: SpendingRequest) -> tuple[Task, Order]:
+    async def purchase(self, request: SpendingRequest) -> Purchase:
         """Decide a request: model, price, media, room on the disk, consent."""
+        request = await self._whole(request)
         account = self.opened.account(request.provider)
-        request = await self._brought(_located(request), account)
+        asked = _located(request)
+        request = await self._brought(asked, account)
         plan = await self._plan(request, account)
-        task_id = new_task_id()
-        order = await account.orders.prepare(plan, task_id, account.name)
-        await asyncio.to_thread(_check_room, self.opened.settings.output_dir, plan.video_seconds)
+        if isinstance(plan, Film):
+            purchase = Purchase(plan.task, None, plan.bought)
+        else:
+            task_id = new_task_id()
+            order = await account.orders.prepare(plan, task_id, account.name)
+            task = self._task(account, task_id, asked, plan, fingerprint(account.name, order))
+            purchase = Purchase(replace(task, notes=order.notes), order)
+        task = purchase.task
+        await asyncio.to_thread(_check_room, self.opened.settings.output_dir, task.plan.video_seconds)
+        if self.needs_confirmation(task.plan.price) and not request.confirm_cost:
+            self._ask_the_person(task)
+        return purchase
+
+    def _task(self, account: Account, task_id: str, request: SpendingRequest, plan: Plan, mark: str) -> Task:
         now = self.clock.now()
-        task = Task(
+        return Task(
             id=task_id,
             plan=plan,
             status=Status.QUEUED,
@@ -84,12 +111,9 @@ class Decisions:
             label=request.label,
             simulated=account.simulated,
             account=account.name,
-            fingerprint=fingerprint(account.name, order),
-            notes=tuple(dict.fromkeys(medium.note for medium in order.media if medium.note)),
+            fingerprint=mark,
+            arguments=request.asked(),
         )
-        if self.needs_confirmation(plan.price) and not request.confirm_cost:
-            self._ask_the_person(task)
-        return task, order
 
     def needs_confirmation(self, price: Price) -> bool:
         """Whether the person has to agree to this price first."""
@@ -104,11 +128,31 @@ class Decisions:
             advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
         )
 
-    async def _plan(self, request: SpendingRequest, account: Account) -> Plan:
+    async def _priced(self, request: SpendingRequest, account: Account) -> Plan:
+        plan = await self._plan(request, account)
+        return plan.task.plan if isinstance(plan, Film) else plan
+
+    async def _plan(self, request: SpendingRequest, account: Account) -> Plan | Film:
+        """Decide a request as one task, or as a film of several."""
         sources = await account.sources.of(request)
         # Read in a thread when it is first used: that takes longer than a loop should stand still.
         catalog = await asyncio.to_thread(lambda: self.opened.catalog)
-        return catalog.plan(request, sources, account.route)
+        plan = in_one_go(catalog, request, sources, account.route)
+        if isinstance(plan, Plan):
+            return plan
+        assert isinstance(request, CreateVideo)  # only shots have to be tasks of their own
+        ids = [new_task_id() for _ in range(1 + len(request.shots))]
+        drafts = shot_plans(catalog, request, sources, account.route, ids[1:], plan)
+        return await film(account, request, drafts, ids, plan, partial(self._task, account))
+
+    async def _whole(self, request: SpendingRequest) -> SpendingRequest:
+        """Return the request with what it leaves to the task that it starts from."""
+        if not isinstance(request, CreateVideo) or not request.from_task:
+            return request
+        task = (await self.opened.journal.get([request.from_task])).get(request.from_task)
+        if task is None:
+            raise UnknownTask(f"There is no task {quoted(request.from_task, 40)}.")
+        return started(request, task)
 
     async def _brought(self, request: SpendingRequest, account: Account) -> SpendingRequest:
         """Return the request with public videos that are continued here as files."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.mp4 import VideoFacts, read_facts
+from kling_tools.files.opening import open_regular
 from kling_tools.files.picture_sheet import picture_sheet
 from kling_tools.files.preview import HIGH, LOW, WHOLE, contact_sheet, frame_at, side_by_side
 from kling_tools.files.screening import Heard, Screened
 from kling_tools.files.waveform import waveform
 from kling_tools.jobs.orders import Orders
 from kling_tools.model.errors import BadMedia, EncoderMissing
+from kling_tools.model.inputs import megabytes
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.requests import ViewVideo
 
@@ -109,6 +112,33 @@ async def _film(subject: _Subject) -> tuple[Film, VideoFacts]:
         simulated=subject.simulated,
     )
     return film, facts
+
+
+async def video_bytes(orders: Orders, task_id: str, most: int) -> bytes:
+    """Return a finished task's video, if it has at most so many bytes.
+
+    Raises:
+        UnknownTask, BadMedia: there is none, or it is larger.
+    """
+    ref = TaskRef(task_id)
+    task, output = await orders.output(ref)
+    if output.kind != "video":
+        raise BadMedia(f"Task {task.id} made no video.", advice=f"Its file is {output.path}.")
+    return await asyncio.to_thread(_bytes, await orders.output_path(ref), most)
+
+
+def _bytes(path: Path, most: int) -> bytes:
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            size, data = os.fstat(file.fileno()).st_size, file.read(most + 1)
+    except OSError as error:
+        raise BadMedia(f"{path} cannot be read: {error.strerror}.", advice="Check the disk.") from error
+    if len(data) > most:
+        raise BadMedia(
+            f"The video has {megabytes(size)}; up to {megabytes(most)} are handed over.",
+            advice=f"Open it where it is: {path}.",
+        )
+    return data
 
 
 def _size(path: Path) -> int:

@@ -14,7 +14,7 @@ from kling_tools.model.status import Status
 
 _INNER: dict[str, tuple[str, ...]] = {
     "running": running_statuses(),
-    "queued": (Status.QUEUED.value, Status.SUBMITTING.value),
+    "queued": (Status.WAITING.value, Status.QUEUED.value, Status.SUBMITTING.value),
     "processing": (Status.PROCESSING.value, Status.FETCHING.value),
 }
 
@@ -31,6 +31,7 @@ def search(request: ListTasks) -> Search:
         words=request.query or "",
         since=_day_start(request.since),
         limit=request.limit,
+        parts=False,
         before=_position(request.cursor),
     )
 

@@ -6,7 +6,7 @@ Operations call it, it calls the floors below; nobody else calls across.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -21,14 +21,18 @@ from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.questions import Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
+from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
-from kling_tools.model.requests import ListTasks, SpendingRequest, ViewVideo
+from kling_tools.model.plan import LOCAL
+from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task, Withdrawn
+from kling_tools.model.tasks import Recalled, Task, Withdrawn, can_be_recalled
 from kling_tools.settings import Settings
+from kling_tools.studio import joining
 from kling_tools.studio.deciding import Decisions, Quote
-from kling_tools.studio.looking import Look, look
+from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
@@ -39,6 +43,8 @@ ANSWER_SECONDS = 25.0
 SLICE_SECONDS = 1.0
 #: How long a cancel waits for the outcome of a request that is on the wire: often it turns out that it did not get in.
 OUTCOME_SECONDS = 5.0
+#: About how long shots that are here are joined.
+JOINING_SECONDS = 3
 
 #: On its way out, or just put back: what becomes of it shows in a moment.
 _UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
@@ -69,6 +75,7 @@ class Studio:
         self._journal: Journal = opened.journal
         self._decisions = Decisions(opened, clock)
         self._callbacks = Callbacks(settings.webhook_secrets)
+        self._workshop = Workshop(opened.journal, opened.orders, opened.outputs)
 
     @classmethod
     @asynccontextmanager
@@ -89,10 +96,15 @@ class Studio:
         clock = clock or SystemClock()
         opened = open_accounts(settings, clock, between)
         engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
+        studio = cls(settings, clock, opened, engine)
+        tidying = asyncio.create_task(opened.retention.keep_tidy(), name="retention")
         engine.start()
+        studio._workshop.start()
         try:
-            yield cls(settings, clock, opened, engine)
+            yield studio
         finally:
+            tidying.cancel()
+            await asyncio.gather(tidying, studio._workshop.stop(), return_exceptions=True)
             await engine.stop()
             await opened.close()
 
@@ -105,8 +117,11 @@ class Studio:
             KlingError: refused here or by the provider; the error says whether anything was spent.
         """
         self.settings.check()
-        task, order = await self._decisions.task(request)
-        enqueued, submission = await self._engine.buy(task, order, self._decisions.budget, again=request.again)
+        bought = await self._decisions.purchase(request)
+        task = bought.task
+        enqueued, submission = await self._engine.buy(
+            task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
+        )
         if submission is None:
             note = "This is the task that the same request created before; nothing new was bought."
             return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
@@ -121,6 +136,15 @@ class Studio:
             raise refusal
         return current
 
+    async def join(self, request: JoinVideos) -> Task:
+        """Begin to join videos on this machine; return the first task for a repeated request.
+
+        Raises:
+            KlingError: they cannot be joined, and why.
+        """
+        task = await joining.decide(request, self._opened.orders, self._opened.outputs, self.clock.now())
+        return (await self._workshop.add(task)).task
+
     async def cancel(self, task_id: str) -> Task:
         """Take a task back that waits to be sent, and return it as it then is: cancelled only where that was possible.
 
@@ -130,7 +154,9 @@ class Studio:
         started = self.clock.monotonic()
         while True:
             (task,) = await self.tasks([task_id])
-            if task.status is Status.QUEUED:
+            if isinstance(task.plan.spec, FilmSpec):
+                return await self._withdraw_film(task)
+            if task.status in {Status.QUEUED, Status.WAITING}:
                 # Only as it stands here: whoever claims it first sends it, and then it is no longer ours to take back.
                 await self._journal.apply(task.id, Withdrawn(), standing=task)
                 (task,) = await self.tasks([task_id])
@@ -138,6 +164,14 @@ class Studio:
             if task.status not in _UNDECIDED or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
+
+    async def _withdraw_film(self, film: Task) -> Task:
+        """Take back every shot that waits, and the film with them; what was sent goes on without it."""
+        own = [shot for shot in (await self.shots([film]))[film.id] if shot.part_of == film.id]
+        waiting = [shot.id for shot in own if shot.status in {Status.QUEUED, Status.WAITING}]
+        if waiting or not own:
+            await self._journal.apply_all([(task_id, Withdrawn()) for task_id in [film.id, *waiting]])
+        return (await self.tasks([film.id]))[0]
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""
@@ -169,6 +203,12 @@ class Studio:
             raise UnknownTask(f"There is no task {', '.join(quoted(i, 40) for i in missing[:5])}.")
         return [self._shown(found[i]) for i in ids]
 
+    async def shots(self, tasks: Iterable[Task]) -> dict[str, list[Task]]:
+        """Return the shots of those tasks that are films, by the film's id."""
+        films = {task.id: task.plan.spec.parts for task in tasks if isinstance(task.plan.spec, FilmSpec)}
+        found = await self._journal.get([part for parts in films.values() for part in parts]) if films else {}
+        return {film: [found[part] for part in parts if part in found] for film, parts in films.items()}
+
     def _shown(self, task: Task) -> Task:
         """Return the task with a word about what keeps this house from going on with it."""
         if task.status.ended or self._watched(task):
@@ -176,26 +216,39 @@ class Studio:
         return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
 
     def _watched(self, task: Task) -> bool:
-        return self._opened.named(task.account) is not None
+        return task.account == LOCAL or self._opened.named(task.account) is not None
 
     async def wait(self, ids: list[str], seconds: float, report: Report) -> list[Task]:
         """Return the tasks once all have ended, or after `seconds`, telling progress on the way.
+
+        Who waits for a task whose files were removed here wants them again.
 
         Raises:
             UnknownTask
         """
         started = self.clock.monotonic()
         tasks = await self.tasks(ids)
+        if seconds and (gone := [t for t in tasks if self._watched(t) and can_be_recalled(t, self.clock.now())]):
+            await self._journal.apply_all([(task.id, Recalled()) for task in gone])
+            tasks = await self.tasks(ids)
+        for task in tasks:
+            self._workshop.go_on(task)
         while True:
             passed = self.clock.monotonic() - started
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
             if not running or passed >= seconds:
                 return tasks
-            left = max(self.eta(t) or 0 for t in running)
+            shots = await self.shots(running)
+            left = max(self.eta(t, shots.get(t.id, ())) or 0 for t in running)
             words = f"{len(tasks) - len(running)} of {len(tasks)} done" if len(tasks) > 1 else running[0].status.shown
+            if len(tasks) == len(shots) == 1:
+                (parts,) = shots.values()
+                words = f"{sum(p.status is Status.SUCCEEDED for p in parts)} of {len(parts)} shots done"
             trouble = next((t.trouble for t in running if t.trouble), "")
             await report(passed, passed + left, f"{words}, {trouble or f'about {left} s left'}")
-            await self._engine.wait([t.id for t in running], min(SLICE_SECONDS, seconds - passed))
+            bought = [t.id for t in running if t.account != LOCAL]
+            bought += [p.id for parts in shots.values() for p in parts if not p.status.ended]
+            await self._engine.wait(bought, min(SLICE_SECONDS, seconds - passed))
             try:
                 tasks = await self.tasks(ids)
             except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
@@ -207,8 +260,15 @@ class Studio:
         cursor = cursor_at(page.end) if page.end else None
         return TaskPage([self._shown(t) for t in page.tasks], page.total, page.more, cursor, page.unreadable)
 
-    def eta(self, task: Task) -> int | None:
-        """Return about how many seconds are left, None where the task has ended."""
+    def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
+        """Return about how many seconds are left, None where the task has ended; a film takes as long as its shots."""
+        if task.account == LOCAL:
+            return None if task.status.ended else self._workshop.seconds_left(task)
+        if shots and not task.status.ended:
+            left: dict[str, int] = {}
+            for shot in shots:
+                left[shot.id] = (self.eta(shot) or 0) + left.get(shot.plan.after, 0)
+            return max(left.values()) + JOINING_SECONDS
         times = self._engine.times.of_task(task)
         account = self._opened.named(task.account)
         return pace.seconds_left(task, times, account.speed if account else 1.0, self.clock.now())
@@ -220,6 +280,14 @@ class Studio:
             UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
         """
         return await look(request, self._opened.orders, self.settings.ffmpeg)
+
+    async def video(self, task_id: str, most: int) -> bytes:
+        """Return a finished task's video, if it has at most so many bytes.
+
+        Raises:
+            UnknownTask, BadMedia: there is none, or it is larger.
+        """
+        return await video_bytes(self._opened.orders, task_id, most)
 
     async def catalog(self) -> Catalog:
         """Return what Kling offers and costs.

@@ -5,7 +5,15 @@ These classes are the source of the tools' input schemas.
 
 from kling_tools.model.requests.base import Request, SpendingRequest
 from kling_tools.model.requests.image import CreateImage
-from kling_tools.model.requests.jobs import CancelTask, CheckStatus, EstimateCost, ListModels, ListTasks, ViewVideo
+from kling_tools.model.requests.jobs import (
+    CancelTask,
+    CheckStatus,
+    EstimateCost,
+    JoinVideos,
+    ListModels,
+    ListTasks,
+    ViewVideo,
+)
 from kling_tools.model.requests.library import CreateElement, CreateVoice, DeleteAsset, GetAccount, ListLibrary
 from kling_tools.model.requests.speech import AddSound, CreateAvatar, CreateSpeech, LipSync
 from kling_tools.model.requests.video import (
@@ -33,6 +41,7 @@ __all__ = [
     "EstimateCost",
     "ExtendVideo",
     "GetAccount",
+    "JoinVideos",
     "LipSync",
     "ListLibrary",
     "ListModels",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
@@ -23,11 +23,14 @@ def _ratio(value: str) -> str:
     return value
 
 
-TaskId = Annotated[str, Field(max_length=64)]
+TaskId = Annotated[str, Field(max_length=200)]
 WaitSeconds = Annotated[int, Field(ge=0, le=50)]
 Ratio = Annotated[str, Field(max_length=200), AfterValidator(_ratio)]
 Resolution = Literal["720p", "1080p", "4k"]
 Prompt = Annotated[str, Field(max_length=100_000)]
+
+#: Consent, insistence and patience belong to one call, and so does what it started from.
+_OF_THE_CALL = ("confirm_cost", "again", "wait_seconds", "from_task")
 
 #: How an element is named where a medium may stand.
 ELEMENT = "element:"
@@ -79,8 +82,11 @@ class SpendingRequest(Request):
         changes: dict[str, object] = {}
         for name in self.media:
             value = getattr(self, name)
-            if isinstance(value, list):
-                changes[name] = [written.get(text, text) for text in value]
-            elif value:
-                changes[name] = written.get(value, value)
+            now = [written.get(t, t) for t in value] if isinstance(value, list) else written.get(value, value)
+            if now != value:  # what was left out stays left out
+                changes[name] = now
         return self.model_copy(update=changes) if changes else self
+
+    def asked(self) -> dict[str, Any]:
+        """Return the arguments that were given, as JSON: what is wanted, without the words of this one call."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude=set(_OF_THE_CALL))

@@ -12,7 +12,7 @@ from kling_tools.model.requests.base import Request, Resolution, TaskId, WaitSec
 class EstimateCost(Request):
     """The price of a spending tool's arguments."""
 
-    tool: str = Field(max_length=60, description="The spending tool")
+    tool: str = Field(max_length=200, description="The spending tool")
     arguments: dict[str, Any] = Field(description="Exactly what it would be given")
 
 
@@ -54,20 +54,30 @@ class ListTasks(Request):
         Literal["running", "queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"] | None
     ) = None
     query: str | None = Field(None, max_length=200, description="Words in the prompt or label")
-    since: str | None = Field(None, max_length=10, pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD, local")
+    since: str | None = Field(None, max_length=200, pattern=r"^\d{4}-\d{2}-\d{2}$", description="YYYY-MM-DD, local")
     limit: int = Field(20, ge=1, le=100)
-    cursor: str | None = Field(None, max_length=80, description="From the previous page")
+    cursor: str | None = Field(None, max_length=200, description="From the previous page")
 
 
 class ListModels(Request):
     """The capability map, filtered."""
 
     model: str | None = Field(None, description="Only this id, with every detail")
-    tool: str | None = Field(None, max_length=60)
+    tool: str | None = Field(None, max_length=200)
     seconds: int | None = Field(None, ge=1)
     resolution: Resolution | None = None
     audio: bool | None = None
     last_image: bool | None = None
+
+
+class JoinVideos(Request):
+    """Several videos as one."""
+
+    videos: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=2, max_length=30)] = Field(
+        description="Task ids or paths, in order; with @1.5-4 behind it only these seconds"
+    )
+    transition: Literal["cut", "crossfade"] = "cut"
+    name: str = Field("", max_length=200)
 
 
 class ViewVideo(Request):

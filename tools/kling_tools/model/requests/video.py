@@ -9,7 +9,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from kling_tools.model.media import MediaKind
-from kling_tools.model.requests.base import ELEMENT, Prompt, Ratio, Request, Resolution, SpendingRequest, WaitSeconds
+from kling_tools.model.requests.base import (
+    ELEMENT,
+    Prompt,
+    Ratio,
+    Request,
+    Resolution,
+    SpendingRequest,
+    TaskId,
+    WaitSeconds,
+)
 
 References = Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=15)]
 Camera = Literal[
@@ -34,6 +43,7 @@ class ShotRequest(Request):
 
     prompt: str = Field(min_length=1)
     seconds: int = Field(ge=1, le=60)
+    model: str = Field("", max_length=200)
 
 
 class CreateVideo(SpendingRequest):
@@ -45,7 +55,11 @@ class CreateVideo(SpendingRequest):
     image: str | None = Field(None, description="First frame: a path, https URL or task id")
     last_image: str | None = Field(None, description="Last frame; needs image")
     references: References = Field([], description="Pictures, one video, or element:ID to take looks from")
-    shots: Annotated[list[ShotRequest], Field(max_length=60)] = Field([], description="Instead of prompt and seconds")
+    shots: Annotated[list[ShotRequest], Field(max_length=30)] = Field(
+        [], description="Instead of prompt and seconds; as many as a film has"
+    )
+    continuous: bool = Field(False, description="Each shot starts from the last frame of the one before")
+    from_task: TaskId = Field("", description="An earlier create_video's arguments, but for those given here")
     seconds: int = Field(5, ge=1, le=60, description="3-15 on Kling 3.0, 5 or 10 on older models")
     resolution: Resolution = "720p"
     aspect_ratio: Ratio = Field("16:9", description="16:9, 9:16 or 1:1; with image the video follows it")
@@ -69,10 +83,15 @@ class CreateVideo(SpendingRequest):
             raise ValueError(
                 "shots replace prompt and seconds: give either, and put each shot's words and length there"
             )
-        if not self.shots and not self.prompt.strip():
-            raise ValueError("prompt is empty: say what happens in the video")
         if _SHOTS.match(self.prompt):
             raise ValueError('prompt tells shots: pass them as shots=[{"prompt": "...", "seconds": 3}, ...] instead')
+        return self if self.from_task else self._complete()
+
+    def _complete(self) -> CreateVideo:
+        if not self.shots and not self.prompt.strip():
+            raise ValueError("prompt is empty: say what happens in the video")
+        if self.continuous and not self.shots:
+            raise ValueError("continuous is about shots: give them, or leave it out")
         if self.last_image and not self.image:
             raise ValueError("last_image needs image: no Kling model takes a last frame alone")
         if self.asks_ratio and self.image and self.image.startswith("https://"):

@@ -1,0 +1,76 @@
+"""A task as the journal's tables keep it: the whole as one document, and beside it the columns that are searched by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kling_tools.jobs.database import Connection
+from kling_tools.jobs.documents import dump, load
+from kling_tools.jobs.ledger import Entry
+from kling_tools.jobs.watched import one_label
+from kling_tools.model.tasks import Task
+
+#: Letters of an id by which a file is named, where they tell it from every other task.
+SHORTEST_NAME = 4
+
+
+def columns_of(task: Task) -> dict[str, object]:
+    """Return a task as the columns of its row."""
+    return {
+        "id": task.id,
+        "status": task.status.value,
+        "account": task.account,
+        "model": task.plan.model,
+        "created": task.created,
+        "updated": task.updated,
+        "fingerprint": task.fingerprint,
+        "label": one_label(task.label),
+        "words": f"{task.label}\n{task.plan.words}".casefold(),
+        "slots": task.plan.slots,
+        "part_of": task.part_of,
+        "took": None,
+        "sent": task.sent_at,
+        "document": dump(task),
+    }
+
+
+def get_task(db: Connection, task_id: str) -> Task | None:
+    """Return a task, where there is one.
+
+    Raises:
+        TaskUnreadable
+    """
+    row = db.row("get_task", id=task_id)
+    return None if row is None else load(task_id, row[0])
+
+
+def insert(db: Connection, task: Task, now: float) -> Task:
+    """Write a new task down; returns it with the name that is settled here."""
+    named = replace(task, short=_short(db, task.id))
+    db.run("insert_task", **columns_of(named))
+    note(db, named, now, "Enqueued", "")
+    return named
+
+
+def _short(db: Connection, task_id: str) -> str:
+    """Return the beginning of an id that no task has yet; settled here, once, since files are named by it."""
+    db.alone(f"name {task_id[:SHORTEST_NAME]}")
+    for length in range(SHORTEST_NAME, len(task_id)):
+        # The tilde comes after every letter.
+        if db.row("named_so", first=task_id[:length], last=f"{task_id[:length]}~") is None:
+            return task_id[:length]
+    return task_id
+
+
+def entry_of(db: Connection, task_id: str) -> Entry | None:
+    """Return a task's line in the ledger."""
+    row = db.row("get_entry", task_id=task_id)
+    if row is None:
+        return None
+    day, simulated, state, held, charged = row
+    return Entry(day=day, simulated=bool(simulated), state=state, held=held, charged=charged)
+
+
+def note(db: Connection, task: Task, now: float, event: str, detail: str) -> None:
+    """Write a line of a task's history."""
+    db.run("insert_history", task_id=task.id, at=now, event=event, status=task.status.value, detail=detail)
