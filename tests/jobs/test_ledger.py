@@ -16,6 +16,7 @@ from kling_tools.jobs.ledger import Budget, Entry
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.money import Price, to_micros
 from kling_tools.model.status import Status
+from kling_tools.model.step import step
 from kling_tools.model.tasks import (
     Charge,
     Claimed,
@@ -32,7 +33,6 @@ from kling_tools.model.tasks import (
     Stored,
     Task,
     Withdrawn,
-    step,
 )
 
 BUDGET = Budget(Decimal("1.0"), Decimal("2.5"))

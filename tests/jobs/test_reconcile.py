@@ -20,6 +20,7 @@ from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
 from kling_tools.model.specs import SpeechSpec
 from kling_tools.model.status import Status
+from kling_tools.model.step import step
 from kling_tools.model.tasks import (
     Adopted,
     Charge,
@@ -36,7 +37,6 @@ from kling_tools.model.tasks import (
     Stored,
     Task,
     Withdrawn,
-    step,
 )
 
 NOW = START + 86_400.0

@@ -16,6 +16,7 @@ from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
 from kling_tools.model.specs import FilmSpec, ImageSpec
 from kling_tools.model.status import LEGAL, TERMINAL, Status
+from kling_tools.model.step import contradiction, step
 from kling_tools.model.tasks import (
     Advanced,
     Charge,
@@ -37,8 +38,6 @@ from kling_tools.model.tasks import (
     Stored,
     Task,
     Withdrawn,
-    contradiction,
-    step,
 )
 
 NOW = 1_795_000_000.0

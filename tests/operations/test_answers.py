@@ -11,7 +11,8 @@ from tests.studio.open import a_studio, ask, environment, studio_of
 
 from kling_tools.model.errors import AnswerLost, Impossible, InvalidArguments
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Failure, Hindered, step
+from kling_tools.model.step import step
+from kling_tools.model.tasks import Failure, Hindered
 from kling_tools.operations.all import ALL, BUYING, offered
 from kling_tools.operations.answers import shown
 from kling_tools.settings import TOOLSETS, Settings

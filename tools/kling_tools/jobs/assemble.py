@@ -20,7 +20,8 @@ from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.model.errors import KlingError, StorageUnavailable
 from kling_tools.model.media import TaskRef
 from kling_tools.model.specs import FilmSpec
-from kling_tools.model.tasks import Failure, Hindered, Output, Recalled, Rejected, Stored, Task, can_be_recalled
+from kling_tools.model.step import can_be_recalled
+from kling_tools.model.tasks import Failure, Hindered, Output, Recalled, Rejected, Stored, Task
 
 
 async def assemble(account: Account, outputs: Outputs, film: Task) -> Task:

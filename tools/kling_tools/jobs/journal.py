@@ -24,7 +24,8 @@ from kling_tools.jobs.watched import Watched
 from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
-from kling_tools.model.tasks import Claimed, Event, Seen, Task, contradiction, step
+from kling_tools.model.step import contradiction, step
+from kling_tools.model.tasks import Claimed, Event, Seen, Task
 
 log = logging.getLogger(__name__)
 

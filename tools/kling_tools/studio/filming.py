@@ -22,7 +22,8 @@ from kling_tools.model.plan import Order, Plan
 from kling_tools.model.requests import CreateVideo
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task, can_be_recalled
+from kling_tools.model.step import can_be_recalled
+from kling_tools.model.tasks import Task
 
 #: Between the moments of two shots, so that the first of them is the first in the queue.
 _APART = 1e-5

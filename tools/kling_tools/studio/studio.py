@@ -28,7 +28,8 @@ from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Recalled, Task, Withdrawn, can_be_recalled
+from kling_tools.model.step import can_be_recalled
+from kling_tools.model.tasks import Recalled, Task, Withdrawn
 from kling_tools.settings import Settings
 from kling_tools.studio import joining
 from kling_tools.studio.deciding import Decisions, Quote
