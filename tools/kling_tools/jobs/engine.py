@@ -66,9 +66,8 @@ FOREIGN_SECONDS = 5.0
 
 Submission = asyncio.Task[tuple[Task, KlingError | None]]
 
-_RUNNING = frozenset({Status.SUBMITTED, Status.PROCESSING})
 _DOUBTFUL = frozenset({Status.UNSURE, Status.SUBMITTING})
-_IN_SLOT = _RUNNING | _DOUBTFUL
+_IN_SLOT = _DOUBTFUL | {Status.SUBMITTED, Status.PROCESSING}
 
 
 class Engine:
@@ -296,8 +295,7 @@ class Engine:
     async def _fetch(self, account: Account, task_id: str) -> None:
         for task in (await self._journal.get([task_id])).values():
             if task.status is Status.FETCHING:
-                film = task.plan.spec.product == "film"
-                await (assemble if film else fetch)(account, self._outputs, task)
+                await (assemble if task.plan.spec.product == "film" else fetch)(account, self._outputs, task)
 
     def _begin(self, key: str, account: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         running = asyncio.create_task(work, name=key)
