@@ -102,7 +102,7 @@ class Journal:
         return await self._store.read(lambda db: self._next_up(db, account, model, slots))
 
     def _next_up(self, db: Connection, account: str, model: str, places: int) -> list[str]:
-        line = {"account": account, "model": model, "unreadable": json.dumps(list(self.unreadable))}
+        line = {"account": account, "model": model, "unreadable": json.dumps(list(self.unreadable)), "now": self.now()}
         row = db.row("under_way", **line)
         taken = int(row[0]) if row else 0
         if taken >= places:  # found without a look at the line
