@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from kling_tools.clock import Clock, local_day
@@ -20,7 +21,7 @@ from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
 from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
-from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
+from kling_tools.model.errors import AnswerLost, Refused, StorageUnavailable, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.tasks import Claimed, Event, Seen, Task, contradiction, step
@@ -228,7 +229,8 @@ class Journal:
     async def search(self, search: Search) -> Page:
         """Return one page, newest first."""
         if search.words:
-            await self._store.keep_words()
+            with suppress(StorageUnavailable):  # what is not in the index is gone through: slower, and found as well
+                await self._store.keep_words()
 
         def work(db: Connection) -> Page:
             page, total, more = find(db, search)
