@@ -46,6 +46,8 @@ REST_SECONDS = 3 * IDLE_SECONDS
 AFTER_TROUBLE = 5.0
 #: A callback comes once for each turn of a task; who sends more of them has them written down no more often.
 BETWEEN_HINTS = 1.0
+#: Between two attempts at the same task: where the disk takes no claim, the next one is due at once.
+BETWEEN_CLAIMS = 1.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
 #: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
@@ -147,10 +149,13 @@ class Engine:
             for task_id in await self._journal.next_up(account.name, model, account.slots):
                 if (task := roster[task_id]) is not None and self._is_sendable(task):
                     self._mine.add(task_id)  # whoever takes an orphan keeps it
+                    self._rests.until(f"send {task_id}", BETWEEN_CLAIMS)
                     self._begin(task_id, account.name, self._submit(account, task_id))
 
     def _is_sendable(self, task: Watched) -> bool:
         if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
+            return False
+        if self._rests.left(f"send {task.id}"):
             return False
         return task.id in self._mine or not 0 <= self._clock.now() - task.updated < FOREIGN_SECONDS
 
@@ -297,8 +302,8 @@ class Engine:
         self._stir(account)
 
     def _ended(self, task_id: str) -> None:
-        self._rests.forget(task_id)
-        self._rests.forget(f"hint {task_id}")
+        for key in (task_id, f"hint {task_id}", f"send {task_id}"):
+            self._rests.forget(key)
         self._mine.discard(task_id)
 
     def _stir(self, account: str) -> None:
