@@ -324,8 +324,8 @@ class Engine:
                 busy = [len(w.roster) > 0 for w in self._watches.values()]
                 speed = max((a.speed for a in self.accounts.values()), default=1.0)
                 self._hear_at = at() + (max(SHORTEST_TICK, TICK_SECONDS / speed) if any(busy) else IDLE_SECONDS)
-            except KlingError as error:
-                log.error("the journal: %s", error)
+            except Exception as error:  # whatever it is: nobody else would go on with what is paid for
+                log.error("the journal: %s", error, exc_info=not isinstance(error, KlingError))
                 self._hear_at = at() + AFTER_TROUBLE
                 self._turns = dict.fromkeys(self._watches, self._hear_at)
         for account in self.accounts.values():
