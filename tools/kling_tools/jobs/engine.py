@@ -232,9 +232,7 @@ class Engine:
                 if task.trouble != account.frozen:
                     await self._hinder(task, account.frozen)
             elif task.status in _DOUBTFUL:
-                watch.done_soon(task.id)
-                self._rests.until(task.id, FIRST_SILENCE)
-                self._begin(task.id, account.name, self._resolve(account, task.id))
+                self._ask_about(account, task)
             elif task.status is Status.FETCHING and len(self._downloads) < DOWNLOADS:
                 if task.trouble:
                     self._rests.rest(task.id, FIRST_REST, LONGEST_REST)
@@ -244,6 +242,23 @@ class Engine:
                 self._begin(task.id, account.name, self._fetch(account, task.id))
         if watch.key not in self._at_work and not watch.seconds_left():
             self._begin(watch.key, account.name, watch.look())
+
+    async def _judge_own(self, account: Account) -> None:
+        """Ask about what was claimed here and is not being sent, as where the database took a claim and its answer was
+        lost: while this process lives, nobody else concludes anything from it."""
+        for task in self._watches[account.name].roster.waiting():
+            if task.status is not Status.SUBMITTING or task.id not in self._mine:
+                continue
+            if self._is_busy_with(task) or self._rests.left(task.id):
+                continue
+            claim = await self._journal.claimed_by(task.id)
+            if await self._offices.stands(claim.owner):
+                self._ask_about(account, task)
+
+    def _ask_about(self, account: Account, task: Watched) -> None:
+        self._watches[account.name].done_soon(task.id)
+        self._rests.until(task.id, FIRST_SILENCE)
+        self._begin(task.id, account.name, self._resolve(account, task.id))
 
     async def _hinder(self, task: Watched, words: str) -> None:
         for standing in (await self._journal.get([task.id])).values():
@@ -347,6 +362,7 @@ class Engine:
                 # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
                 if self._mine:
                     await self.pump(account)
+                    await self._judge_own(account)
             return self._pause(self._watches[account.name], watches=won)
         except Exception as error:
             # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
