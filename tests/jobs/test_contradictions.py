@@ -102,3 +102,21 @@ async def test_a_success_without_a_file_is_told_and_asked_about_until_there_is_o
         await house.beat(100)
         done = await house.until(task.id, Status.SUCCEEDED, stride=300)
         assert all(Path(output.path).is_file() for output in done.outputs)
+
+
+@pytest.mark.parametrize(
+    "bill",
+    [
+        [{"charge_type": "unit", "amount": "-3"}],
+        [{"charge_type": "cash", "currency": "USD", "amount": "-0.2"}],
+        [{"charge_type": "cash", "currency": "USD", "amount": "999999999999"}] * 20,
+    ],
+)
+@keeps("nothing-lost", "within-budget")
+async def test_a_bill_that_cannot_be_true_is_left_out_and_the_price_counts(tmp_path: Path, bill: list[Any]) -> None:
+    async with a_house(tmp_path) as house:
+        task = await house.buy()
+        video = {"type": "video", "url": "https://cdn.test/1.mp4"}
+        await house.break_(shows(task, status="succeeded", outputs=[video], billing=bill), NO_FILES)
+        await house.until(task.id, Status.FETCHING)
+        assert await house.journal.spent_today(simulated=True) == task.plan.price.most

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import LiteralString
 
@@ -128,3 +130,14 @@ async def test_a_server_that_has_the_extension_gets_an_index_of_words(
         assert raw.execute(known).fetchone()
         assert raw.execute("SELECT 1 FROM pg_indexes WHERE indexname = 'tasks_made'").fetchone()
     postgres.drop(url)
+
+
+async def test_words_are_found_while_another_program_holds_the_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3", busy=0.05)
+    journal = Journal(store, HandClock())
+    tasks = await filled(journal, words.LEFT_OUT + 5)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        told, _ = await pages(journal, words="fox")
+    await store.close()
+    assert told == [t.id for t in tasks if "fox" in t.plan.words]

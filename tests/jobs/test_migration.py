@@ -313,3 +313,27 @@ async def test_an_older_database_keeps_its_tasks_in_line(tmp_path: Path, postgre
         assert await journal.next_up("sandbox", tasks[0].plan.model, 2) == [tasks[0].id]
         assert await journal.claim(tasks[0].id, 2)
         assert (await journal.news(position))[1] == {tasks[0].id: "sandbox"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"plan": {**old_plan(), "notes": "none"}},
+        {"plan": {**old_plan(), "image": "/p/a.png", "image_limits": "none"}},
+        {"plan": {**old_plan(), "price": "free"}},
+        {"plan": 7},
+        {"plan": {"spec": {}, "slots": "many"}},
+        {"sent_at": "yesterday"},
+        {"sent_at": [1]},
+        {"label": 5},
+    ],
+    ids=["notes", "limits", "price", "plan", "slots", "sent", "sent a list", "label"],
+)
+@keeps("nothing-lost")
+async def test_an_old_record_with_a_field_of_another_kind_keeps_nobody_from_the_others(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    async with a_house(tmp_path) as house:
+        write(house.folder, Old("k000000000001"), Old("k000000000002", more=more))
+        assert [task.id for task in await house.journal.watched(["k000000000001"])] == ["k000000000001"]
+        assert await house.journal.spent_today(simulated=True) == from_micros(2 * 252_000)

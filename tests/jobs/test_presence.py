@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from tests.jobs.house import NO_FILES, RICH, HandClock, House, a_house, open_offices
+from tests.jobs.house import BOUND, NO_FILES, RICH, HandClock, House, a_house, open_offices
 from tests.jobs.others import another_process, hear
 from tests.jobs.postgres_server import Server
 from tests.promises import keeps
 
 from kling_sandbox import Fault
+from kling_tools.jobs.database import Connection
 from kling_tools.jobs.election import FileOffices, Offices
 from kling_tools.jobs.election_postgres import SessionOffices
 from kling_tools.jobs.questions import Claim
@@ -24,6 +27,8 @@ from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 on_both_databases = pytest.mark.usefixtures("database")
 
@@ -242,3 +247,42 @@ async def test_a_replica_that_lost_its_session_stands_no_more_under_its_old_name
     assert not await other.lives_elsewhere(name)
     for one in (offices, other):
         await one.close()
+
+
+class Unanswering:
+    """A journal's disk that does what it is told and whose second answer is lost."""
+
+    def __init__(self, house: House) -> None:
+        self._do = house.store.do
+        self._writes = 0
+
+    async def do(self, work: Callable[[Connection], T]) -> T:
+        """Write, and tell or not."""
+        self._writes += 1
+        result = await self._do(work)
+        if self._writes == 2:
+            raise StorageUnavailable("It went away; whether it was written is not known.", spent="unknown")
+        return result
+
+
+@on_both_databases
+@keeps("nothing-lost", "nothing-twice")
+async def test_a_claim_whose_answer_was_lost_is_sent_although_another_process_watches(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with a_house(tmp_path, NO_FILES, clock=clock) as watcher:
+        assert await watcher.offices.holds("sandbox")
+        house = House(tmp_path, clock=clock)
+        house.kling = watcher.kling
+        house.store.do = Unanswering(house).do  # type: ignore[method-assign]
+        task = await house.pay(*await house.decide())
+        assert task.status is Status.SUBMITTING
+        await watcher.quarantine()
+        assert (await house.task(task.id)).status is Status.SUBMITTING, "its process lives"
+        house.engine.start()
+        async with asyncio.timeout(BOUND):
+            while not await house.sent():
+                await asyncio.sleep(0.01)
+        await house.engine.stop()
+        assert await house.bought() == [task.id]
+        await house.client.aclose()
+        await house.store.close()

@@ -10,17 +10,20 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.jobs.house import RICH, HandClock, a_task
+from tests.jobs.house import NO_FILES, RICH, HandClock, a_house, a_task
 from tests.promises import keeps
 
 from kling_tools.jobs import words
 from kling_tools.jobs.database import Connection, statements
 from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.questions import Search
 from kling_tools.jobs.store import SqliteConnection, SqliteStore
 from kling_tools.model.errors import StorageUnavailable
+from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
 
@@ -231,3 +234,21 @@ async def test_no_statement_reads_all_tasks_and_all_are_valid_for_the_schema(tmp
 
 
 RICH_ENOUGH = type(RICH)(RICH.per_call, RICH.per_day * 1000)
+
+
+@keeps("nothing-lost")
+async def test_bytes_that_are_no_text_any_more_stop_only_their_own_task(tmp_path: Path) -> None:
+    async with a_house(tmp_path, NO_FILES, slots=1) as house:
+        damaged = await house.buy()
+        with raw(tmp_path / "journal.sqlite3") as other:
+            for column in ("document", "words"):
+                spoiled = f"substr(CAST({column} AS BLOB), 1, 9) || x'ff' || substr(CAST({column} AS BLOB), 11)"
+                other.execute(f"UPDATE tasks SET {column} = CAST({spoiled} AS TEXT)")
+        await house.open_again()
+        bought = await house.buy("another fox")
+        await house.until(bought.id, Status.FETCHING)
+        assert list(house.journal.unreadable) == [damaged.id]
+        rich = replace(RICH, per_day=1000 * RICH.per_day)
+        for _ in range(words.LEFT_OUT):
+            await house.journal.enqueue(a_task(prompt="a hen"), rich, again=False)
+        assert (await house.journal.search(Search(words="another fox"))).total == 1

@@ -23,7 +23,8 @@ from kling_tools.clock import SystemClock
 from kling_tools.connect import open_accounts
 from kling_tools.jobs.database import Connection, migrations
 from kling_tools.jobs.journal import Journal
-from kling_tools.jobs.store_postgres import PostgresConnection, PostgresStore, postgres_statements
+from kling_tools.jobs.postgres import connect
+from kling_tools.jobs.store_postgres import PostgresConnection, PostgresStore, migrate, postgres_statements
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.status import Status
 from kling_tools.settings import Settings
@@ -243,3 +244,12 @@ async def test_without_the_driver_it_is_said_how_to_get_it() -> None:
     assert done.stderr == ""
     assert "pip install 'kling-mcp[cluster]'" in done.stdout
     assert PASSWORD not in done.stdout
+
+
+@keeps("nothing-lost")
+async def test_a_large_journal_is_brought_up_to_date_however_long_that_takes(postgres: Server) -> None:
+    with connect(postgres.new_database(empty=True)) as raw:
+        raw.execute(b"SET statement_timeout = '1ms'")  # as too short for an empty one as 30 s are for a million tasks
+        migrate(raw)
+        raw.execute(b"SET statement_timeout = 0")
+        assert raw.execute(b"SELECT count(*) FROM kling_mcp.tasks").fetchone() == (0,)

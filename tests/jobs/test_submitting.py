@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from tests.jobs.house import NO_FILES, PAID, a_house
+from tests.jobs.house import BOUND, NO_FILES, PAID, HandClock, a_house
 from tests.promises import keeps
 
 from kling_sandbox import Fault
@@ -163,3 +164,29 @@ async def test_a_picture_that_changed_before_it_was_sent_ends_the_task_unsent(tm
         assert task.failure is not None
         assert (task.status, task.failure.code, "changed" in task.failure.message) == (Status.FAILED, "bad_media", True)
         assert await house.bought() == []
+
+
+class _Still(HandClock):
+    """Time in which every sleep lasts."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep on."""
+        await asyncio.Event().wait()
+
+
+async def test_a_disk_that_takes_no_claim_is_not_asked_in_a_circle(tmp_path: Path) -> None:
+    clock = _Still()
+    async with a_house(tmp_path, NO_FILES, clock=clock) as house:
+        task, order = await house.decide()
+        house.store.refuse(*range(2, 10_000))
+        house.engine.start()
+        await house.pay(task, order)
+        await asyncio.sleep(0.3)
+        assert house.store.writes <= 3, "the intent, the caller's claim, and one more"
+        house.store.refuse()
+        clock.time += 2
+        house.engine.bell.ring()
+        async with asyncio.timeout(BOUND):
+            while (await house.task(task.id)).status is Status.QUEUED:
+                await asyncio.sleep(0.01)
+        await house.engine.stop()

@@ -174,3 +174,20 @@ async def test_the_engine_sends_labels_by_turns(tmp_path: Path) -> None:
         assert [labels[i] for i in sent] == ["a", "a", "b", "a", "b", "a"], (
             "the second had joined before the other came"
         )
+
+
+@database
+async def test_a_label_that_was_served_by_a_clock_set_back_since_does_not_starve(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with a_journal(tmp_path, clock) as journal:
+        clock.step(10**8)
+        ahead = await after(journal, a_task(label="a"), Claimed())
+        await journal.apply(ahead.id, seen(ahead, "failed"))
+        clock.step(-(10**8))
+        other = await after(journal, a_task(label="b", now=clock.now()), Claimed())
+        await journal.apply(other.id, seen(other, "failed"))
+        clock.time += 1
+        waiting = await after(journal, a_task(label="a", now=clock.now()))
+        clock.time += 1
+        later = await after(journal, a_task(label="b", now=clock.now()))
+        assert await journal.next_up("sandbox", later.plan.model, 1) == [waiting.id]

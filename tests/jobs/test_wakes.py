@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.jobs.house import NO_FILES, RICH, House, a_house, a_task, open_store
+from tests.jobs.house import BOUND, NO_FILES, RICH, House, a_house, a_task, open_store
 from tests.jobs.stories import a_journal, after
 from tests.jobs.test_watch import a_running_house, looks, straggling
 from tests.promises import keeps
@@ -144,3 +144,26 @@ async def test_a_read_that_breaks_loses_nothing(tmp_path: Path) -> None:
 async def refusing(_: object) -> None:
     """Be a disk that cannot be read."""
     raise StorageUnavailable("The disk is gone.")
+
+
+async def test_the_watch_goes_on_after_a_fault_that_nobody_foresaw(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with a_house(tmp_path, NO_FILES) as house:
+        task = await house.buy()
+        await house.open_again()
+        read = house.store.read
+        house.store.read = faulty  # type: ignore[assignment]
+        house.engine.start()
+        async with asyncio.timeout(BOUND):
+            while not caplog.records:
+                await asyncio.sleep(0.01)
+            house.store.read = read
+            while (await house.task(task.id)).status is not Status.FETCHING:
+                await asyncio.sleep(0.01)
+        await house.engine.stop()
+
+
+async def faulty(_: object) -> None:
+    """Be a fault of ours."""
+    raise LookupError("never seen before")

@@ -48,6 +48,8 @@ REST_SECONDS = 3 * IDLE_SECONDS
 AFTER_TROUBLE = 5.0
 #: A callback comes once for each turn of a task; who sends more of them has them written down no more often.
 BETWEEN_HINTS = 1.0
+#: Between two attempts at the same task: where the disk takes no claim, the next one is due at once.
+BETWEEN_CLAIMS = 1.0
 #: However fast a simulator runs.
 SHORTEST_TICK = 0.2
 #: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
@@ -170,10 +172,13 @@ class Engine:
             for task_id in await self._journal.next_up(account.name, model, account.slots):
                 if (task := roster[task_id]) is not None and self._is_sendable(task):
                     self._mine.add(task_id)  # whoever takes an orphan keeps it
+                    self._rests.until(f"send {task_id}", BETWEEN_CLAIMS)
                     self._begin(task_id, account.name, self._submit(account, task_id))
 
     def _is_sendable(self, task: Watched) -> bool:
         if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
+            return False
+        if self._rests.left(f"send {task.id}"):
             return False
         return task.id in self._mine or not 0 <= self._clock.now() - task.updated < FOREIGN_SECONDS
 
@@ -257,9 +262,7 @@ class Engine:
                 self._rests.until(task.id, FOLLOW_SECONDS)
                 self._begin(task.id, account.name, self._follow(account, task.id))
             elif task.status in _DOUBTFUL:
-                watch.done_soon(task.id)
-                self._rests.until(task.id, FIRST_SILENCE)
-                self._begin(task.id, account.name, self._resolve(account, task.id))
+                self._ask_about(account, task)
             elif task.status is Status.FETCHING and len(self._downloads) < DOWNLOADS:
                 if task.trouble:
                     self._rests.rest(task.id, FIRST_REST, LONGEST_REST)
@@ -269,6 +272,23 @@ class Engine:
                 self._begin(task.id, account.name, self._fetch(account, task.id))
         if watch.key not in self._at_work and not watch.seconds_left():
             self._begin(watch.key, account.name, watch.look())
+
+    async def _judge_own(self, account: Account) -> None:
+        """Ask about what was claimed here and is not being sent, as where the database took a claim and its answer was
+        lost: while this process lives, nobody else concludes anything from it."""
+        for task in self._watches[account.name].roster.waiting():
+            if task.status is not Status.SUBMITTING or task.id not in self._mine:
+                continue
+            if self._is_busy_with(task) or self._rests.left(task.id):
+                continue
+            claim = await self._journal.claimed_by(task.id)
+            if await self._offices.stands(claim.owner):
+                self._ask_about(account, task)
+
+    def _ask_about(self, account: Account, task: Watched) -> None:
+        self._watches[account.name].done_soon(task.id)
+        self._rests.until(task.id, FIRST_SILENCE)
+        self._begin(task.id, account.name, self._resolve(account, task.id))
 
     async def _hinder(self, task: Watched, words: str) -> None:
         for standing in (await self._journal.get([task.id])).values():
@@ -333,8 +353,8 @@ class Engine:
 
     def _ended(self, task_id: str, account: str) -> None:
         self._moved.add(account)
-        self._rests.forget(task_id)
-        self._rests.forget(f"hint {task_id}")
+        for key in (task_id, f"hint {task_id}", f"send {task_id}"):
+            self._rests.forget(key)
         self._mine.discard(task_id)
 
     def _stir(self, account: str) -> None:
@@ -355,8 +375,8 @@ class Engine:
                 busy = [len(w.roster) > 0 for w in self._watches.values()]
                 speed = max((a.speed for a in self.accounts.values()), default=1.0)
                 self._hear_at = at() + (max(SHORTEST_TICK, TICK_SECONDS / speed) if any(busy) else IDLE_SECONDS)
-            except KlingError as error:
-                log.error("the journal: %s", error)
+            except Exception as error:  # whatever it is: nobody else would go on with what is paid for
+                log.error("the journal: %s", error, exc_info=not isinstance(error, KlingError))
                 self._hear_at = at() + AFTER_TROUBLE
                 self._turns = dict.fromkeys(self._watches, self._hear_at)
         for account in self.accounts.values():
@@ -378,6 +398,7 @@ class Engine:
                 # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
                 if self._mine:
                     await self.pump(account)
+                    await self._judge_own(account)
             return self._pause(self._watches[account.name], watches=won)
         except Exception as error:
             # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from kling_tools.clock import Clock, local_day
@@ -21,7 +22,7 @@ from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page,
 from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, note
 from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
-from kling_tools.model.errors import AnswerLost, Refused, TaskUnreadable, UnknownTask, quoted
+from kling_tools.model.errors import AnswerLost, Refused, StorageUnavailable, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
 from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.step import contradiction, step
@@ -117,7 +118,7 @@ class Journal:
         return await self._store.read(lambda db: self._next_up(db, account, model, slots))
 
     def _next_up(self, db: Connection, account: str, model: str, places: int) -> list[str]:
-        line = {"account": account, "model": model, "unreadable": json.dumps(list(self.unreadable))}
+        line = {"account": account, "model": model, "unreadable": json.dumps(list(self.unreadable)), "now": self.now()}
         row = db.row("under_way", **line)
         taken = int(row[0]) if row else 0
         if taken >= places:  # found without a look at the line
@@ -243,7 +244,8 @@ class Journal:
     async def search(self, search: Search) -> Page:
         """Return one page, newest first."""
         if search.words:
-            await self._store.keep_words()
+            with suppress(StorageUnavailable):  # what is not in the index is gone through: slower, and found as well
+                await self._store.keep_words()
 
         def work(db: Connection) -> Page:
             page, total, more = find(db, search)

@@ -46,7 +46,8 @@ WHERE account = :account AND model = :model AND status IN ('submitting', 'unsure
 
 -- name: contenders
 -- Who may be among the next: the oldest of each label, one more than there are places. Steps from label to label, so
--- that a long line of one is not read; `turns` says whose turn it is.
+-- that a long line of one is not read; `turns` says whose turn it is. A turn that is still to come was before the
+-- clock was set back, and counts for none.
 WITH RECURSIVE labels (label) AS (
     SELECT min(label) FROM tasks
     WHERE account = :account AND model = :model
@@ -59,7 +60,7 @@ WITH RECURSIVE labels (label) AS (
 SELECT one.id, one.label, one.created, one.slots, one.status <> 'queued',
        coalesce((SELECT max(sent) FROM tasks AS gone
                  WHERE gone.account = :account AND gone.model = :model AND gone.label = labels.label
-                   AND gone.sent IS NOT NULL), 0)
+                   AND gone.sent <= :now), 0)
 FROM labels CROSS JOIN tasks AS one
 WHERE one.account = :account AND one.model = :model AND one.label = labels.label
   AND one.status IN ('queued', 'submitting', 'unsure', 'submitted', 'processing')

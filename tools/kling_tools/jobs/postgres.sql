@@ -49,7 +49,7 @@ CROSS JOIN LATERAL (
     ORDER BY created, id LIMIT :places + 1) AS one
 CROSS JOIN LATERAL (
     SELECT max(sent) AS served FROM tasks
-    WHERE account = :account AND model = :model AND tasks.label = labels.label AND sent IS NOT NULL) AS turn;
+    WHERE account = :account AND model = :model AND tasks.label = labels.label AND sent <= :now) AS turn;
 
 -- name: position
 SELECT CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT);

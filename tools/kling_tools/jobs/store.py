@@ -172,6 +172,7 @@ class SqliteStore:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             raw = sqlite3.connect(self.path, timeout=self._busy, isolation_level=None)
+            raw.text_factory = _text
             try:
                 _write_ahead(raw, self._busy)
                 raw.execute("PRAGMA synchronous = FULL")
@@ -218,6 +219,11 @@ def _is_behind(db: Connection) -> bool:
 def _put_in(db: Connection) -> int:
     assert isinstance(db, SqliteConnection)
     return word_index.put_in(db.raw)
+
+
+def _text(raw: bytes) -> str:
+    """Return text also where a damaged page has spoiled it: whoever reads it finds that out for the one record."""
+    return raw.decode("utf-8", "surrogateescape")
 
 
 def _write_ahead(raw: sqlite3.Connection, busy: float) -> None:

@@ -247,6 +247,7 @@ def _step_up(raw: psycopg.Connection[tuple[Any, ...]], steps: Sequence[str]) -> 
         )
     raw.execute(b"CREATE SCHEMA IF NOT EXISTS kling_mcp")
     raw.execute(b"SET LOCAL search_path = kling_mcp")
+    raw.execute(b"SET LOCAL statement_timeout = 0")  # with a large journal an index takes as long as it takes
     raw.execute(b"CREATE TABLE IF NOT EXISTS journal_schema (version INTEGER NOT NULL)")
     for script in steps[version:]:
         raw.execute(script.encode())

@@ -71,13 +71,13 @@ def put_in(raw: sqlite3.Connection) -> int:
         " USING fts5(told, content = '', detail = 'none', tokenize = 'trigram case_sensitive 1')"
     )
     left = raw.execute(
-        "SELECT rowid, created, words FROM tasks WHERE rowid > (SELECT upto FROM placed) ORDER BY rowid LIMIT ?",
+        "SELECT rowid, created FROM tasks WHERE rowid > (SELECT upto FROM placed) ORDER BY rowid LIMIT ?",
         [TOGETHER],
     ).fetchall()
-    for row, created, words in left:
+    for row, created in left:
         place = _free(raw, created)
         raw.execute("UPDATE tasks SET place = ? WHERE rowid = ?", [place, row])
-        raw.execute("INSERT INTO task_words (rowid, told) VALUES (?, ?)", [place, words])
+        raw.execute("INSERT INTO task_words (rowid, told) SELECT place, words FROM tasks WHERE rowid = ?", [row])
     if left:
         raw.execute("UPDATE placed SET upto = ?", [left[-1][0]])
     return len(left)

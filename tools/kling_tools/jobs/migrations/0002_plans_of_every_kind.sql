@@ -1,4 +1,5 @@
 -- A plan used to be a video's; now it says in `spec` what kind of work it is, and its media are a list.
+-- What is text where a list or an object belongs is a record that cannot be read, and is left as it is.
 -- The mark of a request is reckoned otherwise since; what still waits to be sent is no longer compared with it.
 UPDATE tasks SET document = json_set(
     document,
@@ -39,4 +40,7 @@ UPDATE tasks SET document = json_set(
         'typical_seconds', json_extract(document, '$.plan.typical_seconds'),
         'video_seconds', json_extract(document, '$.plan.seconds'),
         'notes', json(json_extract(document, '$.plan.notes'))))
-WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.plan.spec') IS NULL ELSE 0 END;
+WHERE CASE WHEN json_valid(document) THEN json_extract(document, '$.plan.spec') IS NULL
+    AND coalesce(json_type(document, '$.plan.notes'), '') <> 'text'
+    AND coalesce(json_type(document, '$.plan.price'), '') <> 'text'
+    AND coalesce(json_type(document, '$.plan.image_limits'), '') <> 'text' ELSE 0 END;

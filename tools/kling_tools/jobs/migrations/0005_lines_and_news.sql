@@ -8,9 +8,12 @@ ALTER TABLE tasks ADD COLUMN sent REAL;
 ALTER TABLE tasks ADD COLUMN hinted REAL NOT NULL DEFAULT 0;
 ALTER TABLE tasks ADD COLUMN awaited REAL NOT NULL DEFAULT 0;
 
+-- What is of another kind is a record that cannot be read: it keeps nobody from the others.
 UPDATE tasks SET label = coalesce(json_extract(document, '$.label'), ''),
-                 slots = coalesce(json_extract(document, '$.plan.slots'), 1),
-                 sent = json_extract(document, '$.sent_at')
+                 slots = CASE json_type(document, '$.plan.slots')
+                     WHEN 'integer' THEN json_extract(document, '$.plan.slots') ELSE 1 END,
+                 sent = CASE WHEN json_type(document, '$.sent_at') IN ('integer', 'real')
+                     THEN json_extract(document, '$.sent_at') END
 WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND json_valid(document);
 
 CREATE INDEX tasks_in_line ON tasks (account, model, label, created, id, slots, status)

@@ -123,7 +123,7 @@ def read_speech(data: object) -> Prepared:
     sound = next((s for s in sounds if s.kind == "audio" and s.remote_id), None)
     if sound is None:
         raise ProviderBroken("Kling's answer names no sound for the text.")
-    units = reading.number(task.get("final_unit_deduction"))
+    units = reading.taken(reading.number(task.get("final_unit_deduction")))
     return Prepared(step="speech", audio_id=sound.remote_id, seconds=sound.seconds, units=units)
 
 
@@ -143,5 +143,5 @@ def read_faces(data: object) -> Prepared:
         face = reading.text(entry.get("face_id"))
         if face and start is not None and end is not None and 0 <= start < end:
             seen.append(Face(id=face, start_ms=int(start), end_ms=int(end)))
-    units = reading.number(found.get("final_unit_deduction"))
+    units = reading.taken(reading.number(found.get("final_unit_deduction")))
     return Prepared(step="faces", session_id=session, faces=tuple(seen), units=units)

@@ -16,6 +16,8 @@ from kling_tools.model.tasks import Charge, Observation
 
 #: A later moment has no date.
 LAST_SECOND = 253_402_300_799.0
+#: So many units, or dollars, no task takes; and a day's sum of what is below has room in every database.
+MOST_TAKEN = Decimal(10**9)
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 
 RemoteStatus = Literal["submitted", "processing", "succeeded", "failed"]
@@ -92,8 +94,17 @@ def records(value: object) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def taken(amount: Decimal | None) -> Decimal | None:
+    """Return an amount that can have been taken for one task; what is less than nothing, or beyond measure, is none.
+
+    The ledger holds no such figure, and a look that showed one could not be written down.
+    """
+    return amount if amount is not None and 0 <= amount < MOST_TAKEN else None
+
+
 def charge(units: Decimal | None, usd: Decimal | None) -> Charge | None:
     """Return what was taken, or nothing when the provider did not say."""
+    units, usd = taken(units), taken(usd)
     return Charge(units=units, usd=usd) if units is not None or usd is not None else None
 
 
