@@ -27,6 +27,7 @@ from kling_tools.jobs.news import News
 from kling_tools.jobs.pace import Times
 from kling_tools.jobs.questions import Enqueued
 from kling_tools.jobs.rests import Rests
+from kling_tools.jobs.rounds import SHORTEST_TICK, Rounds
 from kling_tools.jobs.submit import resolve, submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
 from kling_tools.jobs.watch import FIRST_SILENCE, LONGEST_SILENCE, Watch
@@ -44,14 +45,10 @@ TICK_SECONDS = 1.0
 IDLE_SECONDS = 1.5
 #: How often the offices of accounts that rest are asked for: nobody waits for those.
 REST_SECONDS = 3 * IDLE_SECONDS
-#: After a round that went wrong.
-AFTER_TROUBLE = 5.0
 #: A callback comes once for each turn of a task; who sends more of them has them written down no more often.
 BETWEEN_HINTS = 1.0
 #: Between two attempts at the same task: where the disk takes no claim, the next one is due at once.
 BETWEEN_CLAIMS = 1.0
-#: However fast a simulator runs.
-SHORTEST_TICK = 0.2
 #: Between two attempts to fetch a result: ever longer, since it may never be fetched whole.
 FIRST_REST, LONGEST_REST = 10.0, 600.0
 #: Downloads at a time: more would only share one wire.
@@ -96,8 +93,7 @@ class Engine:
         self._rests = Rests(clock)
         self._watches = {a.name: Watch(a, clock, self.times, self._rests) for a in accounts}
         self._news = News(journal, self._watches.keys(), self._hear_of)
-        self._hear_at = float("-inf")
-        self._turns: dict[str, float] = {}
+        self._rounds = Rounds(clock, self.bell, self._watches.keys(), self._hear, self._serve)
         self._held: set[str] = set()
         self._mine: set[str] = set()
         self._starting: set[str] = set()
@@ -110,7 +106,7 @@ class Engine:
 
     def start(self) -> None:
         """Begin to watch every account, in the background."""
-        self._loop = asyncio.create_task(self._go_on(), name="watch")
+        self._loop = asyncio.create_task(self._rounds.go_on(), name="watch")
 
     async def stop(self) -> None:
         """Stop watching; give what is on the wire a moment, then leave it to the journal."""
@@ -205,18 +201,17 @@ class Engine:
                 watch.soon(task.id, hinted)
                 if task.status in _DOUBTFUL:
                     self._rests.hasten(task.id)
-                self._stir(name)
+                self._rounds.stir(name)
 
     async def wait(self, ids: Iterable[str], seconds: float) -> None:
         """Return at the next change of anything, or after `seconds`; the looks at these tasks are closer meanwhile."""
         wanted = list(ids)
         for name, watch in self._watches.items():
             if watch.awaited(wanted):
-                self._stir(name)
+                self._rounds.stir(name)
         if any(all(watch.roster[i] is None for watch in self._watches.values()) for i in wanted):
             # What another process made a moment ago is not known here yet.
-            self._hear_at = min(self._hear_at, self._clock.monotonic() + SHORTEST_TICK)
-            self.bell.ring()
+            self._rounds.hear_soon()
         ringing = asyncio.ensure_future(self.bell.wait(self._clock, seconds))
         try:
             await self._tell_watchers(wanted)
@@ -329,7 +324,7 @@ class Engine:
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("task %s: %s", key, error, exc_info=error)
             self._rests.until(key, 10.0)
-        self._stir(account)
+        self._rounds.stir(account)
 
     def _changed(self, task: Task) -> None:
         if task.status not in _DOUBTFUL:
@@ -339,7 +334,7 @@ class Engine:
         if watch := self._watches.get(task.account):
             self._news.told(task.account, task.id)
             watch.tell(task)
-        self._stir(task.account)
+        self._rounds.stir(task.account)
 
     def _hear_of(self, account: str, task_id: str, task: Watched | None) -> None:
         watch = self._watches[account]
@@ -349,7 +344,7 @@ class Engine:
             self._ended(task_id, account)
         if watch.hear(task_id, task) and task is not None and task.status in _DOUBTFUL:
             self._rests.hasten(task_id)
-        self._stir(account)
+        self._rounds.stir(account)
 
     def _ended(self, task_id: str, account: str) -> None:
         self._moved.add(account)
@@ -357,54 +352,26 @@ class Engine:
             self._rests.forget(key)
         self._mine.discard(task_id)
 
-    def _stir(self, account: str) -> None:
-        """Have an account served in the next round, and that at once; wake all who wait."""
-        self._turns.pop(account, None)
-        self.bell.ring()
+    async def _hear(self) -> float:
+        await self._news.hear()
+        if not any(len(watch.roster) for watch in self._watches.values()):
+            return IDLE_SECONDS
+        return max(SHORTEST_TICK, TICK_SECONDS / max(account.speed for account in self.accounts.values()))
 
-    async def _go_on(self) -> None:
-        while True:
-            await self.bell.wait(self._clock, await self._round())
-
-    async def _round(self) -> float:
-        """Serve every account whose turn it is; return how long nothing is due."""
-        at = self._clock.monotonic
-        if self._hear_at <= at():
-            try:
-                await self._news.hear()
-                busy = [len(w.roster) > 0 for w in self._watches.values()]
-                speed = max((a.speed for a in self.accounts.values()), default=1.0)
-                self._hear_at = at() + (max(SHORTEST_TICK, TICK_SECONDS / speed) if any(busy) else IDLE_SECONDS)
-            except Exception as error:  # whatever it is: nobody else would go on with what is paid for
-                log.error("the journal: %s", error, exc_info=not isinstance(error, KlingError))
-                self._hear_at = at() + AFTER_TROUBLE
-                self._turns = dict.fromkeys(self._watches, self._hear_at)
-        for account in self.accounts.values():
-            if self._turns.get(account.name, float("-inf")) <= at():
-                self._turns[account.name] = float("inf")  # whatever happens meanwhile calls for another
-                pause = await self._serve(account)
-                self._turns[account.name] = min(at() + pause, self._turns.get(account.name, float("-inf")))
-        return max(0.0, min([self._hear_at, *self._turns.values()]) - at())
-
-    async def _serve(self, account: Account) -> float:
-        """Do what an account needs of this process; return for how long that is enough."""
-        try:
-            if won := await self._offices.holds(account.name):
-                self._held.add(account.name)
-                await self._learn()
-                await self._do_what_is_due(account)
-            else:
-                self._held.discard(account.name)
-                # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
-                if self._mine:
-                    await self.pump(account)
-                    await self._judge_own(account)
-            return self._pause(self._watches[account.name], watches=won)
-        except Exception as error:
-            # The loop outlives whatever one round meets: a full disk today, a fault of ours tomorrow.
-            self._held.discard(account.name)
-            log.error("watching %s: %s", account.name, error, exc_info=not isinstance(error, KlingError))
-            return AFTER_TROUBLE
+    async def _serve(self, name: str) -> float:
+        """Do what an account needs of this process; return for how long that is enough, seconds."""
+        account = self.accounts[name]
+        self._held.discard(name)
+        won = await self._offices.holds(name)
+        if won:
+            self._held.add(name)
+            await self._learn()
+            await self._do_what_is_due(account)
+        elif self._mine:
+            # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
+            await self.pump(account)
+            await self._judge_own(account)
+        return self._pause(self._watches[name], watches=won)
 
     def _pause(self, watch: Watch, *, watches: bool) -> float:
         """Return how long nothing is due: short while something is under way, since others may move it too."""
