@@ -63,3 +63,13 @@ async def test_what_is_made_for_a_child_that_cannot_start_is_given_up() -> None:
     with pytest.raises(OSError):
         await run(["/nowhere/program"], FEW, name="It", timeout=1, given=waits, max_output=10)
     assert waits.cancelled()
+
+
+async def test_what_a_child_leaves_behind_is_killed_and_not_waited_for(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    forks = f"if not os.fork():\n    open({str(left)!r}, 'w').write(str(os.getpid()))\n    time.sleep(20)\n"
+    begun = time.monotonic()
+    with pytest.raises(MediaFailed, match=r"It did not finish within 1 s"):
+        await ended(forks, timeout=1)
+    assert time.monotonic() - begun < 10
+    assert not Path(f"/proc/{left.read_text()}/fd/1").is_symlink()

@@ -23,6 +23,7 @@ from kling_tools.model.errors import MediaFailed
 
 MAX_OUTPUT = 64 << 20
 _MAX_STDERR = 4096
+_FAREWELL = 5.0  # seconds: what fled its group and holds the pipes is not waited for longer
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 #: In the order of `Limits`; the last one is how much of a dead child's memory is written to the disk.
 _NAMES = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
@@ -172,7 +173,7 @@ async def _errors(process: asyncio.subprocess.Process, most: int) -> bytes:
 
 def _kill(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError, PermissionError):
-        if process.returncode is None and sys.platform != "win32":
+        if sys.platform != "win32":
             os.killpg(process.pid, signal.SIGKILL)
         elif process.returncode is None:
             process.kill()
@@ -180,7 +181,9 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill whatever is left of the group, and reap it even while we are being cancelled."""
-    _kill(process)
+    # A program may end and leave others behind. Once nobody holds its pipes, its number may be somebody else's.
+    if process.returncode is None or not all(pipe is None or pipe.at_eof() for pipe in _pipes(process)):
+        _kill(process)
     waiting = asyncio.ensure_future(_drained(process))
     try:
         await asyncio.shield(waiting)
@@ -191,7 +194,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
     """Read its pipes to their end: a full one that nobody reads would keep the event loop from noticing the death."""
-    for pipe in (process.stdout, process.stderr):
-        while pipe is not None and await pipe.read(1 << 18):
-            pass
-    await process.wait()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            for pipe in _pipes(process):
+                while pipe is not None and await pipe.read(1 << 18):
+                    pass
+            await process.wait()
+
+
+def _pipes(process: asyncio.subprocess.Process) -> tuple[asyncio.StreamReader | None, ...]:
+    return process.stdout, process.stderr
