@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from weakref import WeakKeyDictionary
 
 from kling_tools.model.errors import MediaFailed
 
@@ -38,6 +39,18 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 #: What a child reads: nothing, bytes, bytes that are made while it starts, or the open file with this descriptor.
 Given = bytes | asyncio.Future[bytes] | int | None
+
+
+class Turns:
+    """Lets so many children of one kind work at once, in every event loop; the others wait before they are started."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def take(self) -> asyncio.Semaphore:
+        """Return what is held while a child works."""
+        return self._known.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._at_once))
 
 
 @dataclass(frozen=True)
