@@ -76,7 +76,8 @@ class Encoder:
     ) -> bytes:
         """Run ffmpeg and return its standard output. `timeout` in seconds, of wall time and of CPU time per core.
 
-        Few run at a time. With `progress`, for what may take minutes, it takes no turn; the output is ffmpeg's own reports: it is told how many seconds of the result are done.
+        Few run at a time. With `progress` it takes no turn, because it may take minutes; then the output is ffmpeg's
+        own reports, and it is told how many seconds of the result are done.
 
         Raises:
             EncoderMissing: the program cannot be started.
