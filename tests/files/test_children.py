@@ -15,8 +15,8 @@ from kling_tools.model.errors import MediaFailed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")]
 FEW = Limits(cpu=1, memory=1 << 28, file=1000)
-#: The parent sets the limits in the first millisecond: a program this small is there sooner.
-READY = "import os, resource as r, time\nwhile r.getrlimit(r.RLIMIT_CORE)[0]: time.sleep(0.001)\n"
+#: The parent sets the limits when it comes to it: a program this small is there sooner. This one is nearly the last.
+READY = "import os, resource as r, time\nwhile r.getrlimit(r.RLIMIT_NOFILE)[0] != 64: time.sleep(0.001)\n"
 
 
 async def ended(program: str, given: Given = None, *, timeout: float = 20.0, max_output: int = 1000) -> Ended:
