@@ -4,9 +4,10 @@ Decoders are where media files do harm, so no picture or video is decoded in thi
 environment without our keys, and nothing but the pipes and the one file it is given.
 
 How the limits reach the child: a `preexec_fn` runs Python between fork and exec, which can deadlock in a process with
-threads, and a shell is not used. Linux sets them from the parent (`prlimit`), in the first millisecond of the child's
-life. Other POSIX systems start through a one-line Python that limits itself and becomes the program (macOS takes the
-limit of memory and does not keep it). Windows has the time and the size of what is written only.
+threads, and a shell is not used. Linux sets them from the parent (`prlimit`) as soon as the child is there; on a busy
+machine it may have begun by then. Other POSIX systems start through a one-line Python that limits itself and becomes
+the program (macOS takes the limit of memory and does not keep it). Windows has the time and the size of what is written
+only.
 """
 
 from __future__ import annotations
