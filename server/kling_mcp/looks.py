@@ -29,10 +29,20 @@ def look_text(facts: LookFacts) -> str:
             shown = f"Contact sheet, row by row, of the frames at {_times(facts.times)} s"
             more = "at_seconds shows one larger"
             lines = [f"{shown} ({more}). The video: {_video(facts)}{_mark(facts)}", *_found(facts)]
+        case "nothing":
+            lines = [f"{_undrawn(facts)}{_mark(facts)}", *_found(facts)]
     lines.append(f"File: {facts.path}")
     if other := facts.compared:
         lines += [f"B: {_video(other)}{_mark(other)}", *_found(other), f"File: {other.path}"]
     return "\n".join(lines)
+
+
+def _undrawn(facts: LookFacts) -> str:
+    if facts.pictures:
+        return f"{facts.pictures} pictures." if facts.pictures > 1 else f"A picture, {facts.width}x{facts.height} px."
+    if not facts.width:
+        return f"The sound: {_sound(facts)}"
+    return f"{'A' if facts.compared else 'The video'}: {_video(facts)}"
 
 
 def _mark(facts: FilmFacts) -> str:

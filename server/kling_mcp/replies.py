@@ -53,8 +53,8 @@ RUNNING = frozenset({"queued", "submitted", "processing", "unsure"})
 def reply(answer: Answer, *, images: bool) -> CallToolResult:
     """Return an answer as text, data, links and, unless the person turned them off, pictures."""
     facts, text = answer.facts, tell(answer.facts)
-    if answer.images and not images:
-        text += f"\nThe picture is left out: images are turned off (KLING_IMAGES=0).{_instead(facts)}"
+    if isinstance(facts, LookFacts) and not images:
+        text += f"\nThere is no picture: images are turned off (KLING_IMAGES=0). Open {facts.path} to see it."
     content: list[ContentBlock] = [TextContent(type="text", text=text)]
     if images:
         content += [
@@ -348,7 +348,3 @@ def _listed(what: Any) -> str:
     if isinstance(what, bool):
         return "yes" if what else "no"
     return "/".join(map(_listed, what)) if isinstance(what, list) else str(what)
-
-
-def _instead(facts: BaseModel) -> str:
-    return f" Open {facts.path} to see it." if isinstance(facts, LookFacts) else ""

@@ -17,7 +17,7 @@ from mcp.types import Resource, ResourceTemplate
 from kling_tools.model.errors import quoted
 from kling_tools.model.inputs import megabytes
 from kling_tools.model.money import dollars
-from kling_tools.model.requests import ListModels, ListTasks
+from kling_tools.model.requests import ListModels, ListTasks, ViewVideo
 from kling_tools.operations.answers import TasksFacts, shown
 from kling_tools.settings import Settings
 
@@ -29,11 +29,13 @@ MARKDOWN = "text/markdown"
 NEWEST = 50
 
 VIDEO = "video/mp4"
+JPEG = "image/jpeg"
 #: A host holds what it reads in memory, as base64, and some give it to a model.
 MOST_BYTES = 16 << 20
 
 TASK = re.compile(r"kling://tasks/([A-Za-z0-9_-]{1,64})")
 FILM = re.compile(rf"{TASK.pattern}/video")
+SHEET = re.compile(rf"{TASK.pattern}/sheet")
 
 OpenedStudio = Callable[[], Awaitable["Studio"]]
 
@@ -75,12 +77,15 @@ class Shelf:
     @property
     def templates(self) -> list[ResourceTemplate]:
         """Return the addresses with a name in them."""
-        one, film = "kling://tasks/{task_id}", "kling://tasks/{task_id}/video"
+        one = "kling://tasks/{task_id}"
+        film, sheet = f"{one}/video", f"{one}/sheet"
         told = "One task: status, cost, files, error."
         shown = f"A finished video itself, up to {megabytes(MOST_BYTES)}."
+        drawn = "What a finished task made, as one small picture."
         return [
             ResourceTemplate(uri_template=one, name="task", title="Task", description=told, mime_type=JSON),
             ResourceTemplate(uri_template=film, name="video", title="Video", description=shown, mime_type=VIDEO),
+            ResourceTemplate(uri_template=sheet, name="sheet", title="Sheet", description=drawn, mime_type=JPEG),
         ]
 
     async def read(self, uri: str, studio: OpenedStudio) -> tuple[str, str | bytes]:
@@ -90,9 +95,12 @@ class Shelf:
             ResourceNotFoundError: there is no such address.
             UnknownTask: the journal has no such task.
             BadMedia: the task has no video, or it is too large to be handed over.
+            EncoderMissing, MediaFailed: it cannot be drawn.
         """
         if match := FILM.fullmatch(uri):
             return VIDEO, await (await studio()).video(match[1], MOST_BYTES)
+        if match := SHEET.fullmatch(uri):
+            return JPEG, await _sheet(match[1], studio)
         if book := self._books.get(uri):
             return book.mime_type, await book.read(studio)
         if match := TASK.fullmatch(uri):
@@ -118,6 +126,12 @@ async def _tasks(studio: OpenedStudio) -> str:
         unreadable=list(page.unreadable) or None,
     )
     return told.model_dump_json(indent=1, exclude_none=True)
+
+
+async def _sheet(task_id: str, studio: OpenedStudio) -> bytes:
+    open_studio = await studio()
+    (task,) = await open_studio.tasks([task_id])
+    return (await open_studio.look(ViewVideo(task_id=task.id))).jpeg
 
 
 async def _models(studio: OpenedStudio) -> str:

@@ -80,7 +80,7 @@ def picture_bytes(width: int, height: int, kind: str = "JPEG", orientation: int 
     if orientation:
         exif[0x0112] = orientation
     out = BytesIO()
-    image.save(out, kind, exif=exif)
+    image.save(out, kind, **({"exif": exif} if orientation else {}))
     return out.getvalue()
 
 

@@ -15,8 +15,8 @@ from kling_tools.model.errors import MediaFailed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform != "linux", reason="limits that Linux keeps")]
 FEW = Limits(cpu=1, memory=1 << 28, file=1000)
-#: The parent sets the limits in the first millisecond: a program this small is there sooner.
-READY = "import os, resource as r, time\nwhile r.getrlimit(r.RLIMIT_CORE)[0]: time.sleep(0.001)\n"
+#: The parent sets the limits when it comes to it: a program this small is there sooner. This one is nearly the last.
+READY = "import os, resource as r, time\nwhile r.getrlimit(r.RLIMIT_NOFILE)[0] != 64: time.sleep(0.001)\n"
 
 
 async def ended(program: str, given: Given = None, *, timeout: float = 20.0, max_output: int = 1000) -> Ended:
@@ -63,3 +63,13 @@ async def test_what_is_made_for_a_child_that_cannot_start_is_given_up() -> None:
     with pytest.raises(OSError):
         await run(["/nowhere/program"], FEW, name="It", timeout=1, given=waits, max_output=10)
     assert waits.cancelled()
+
+
+async def test_what_a_child_leaves_behind_is_killed_and_not_waited_for(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    forks = f"if not os.fork():\n    open({str(left)!r}, 'w').write(str(os.getpid()))\n    time.sleep(20)\n"
+    begun = time.monotonic()
+    with pytest.raises(MediaFailed, match=r"It did not finish within 1 s"):
+        await ended(forks, timeout=1)
+    assert time.monotonic() - begun < 10
+    assert not Path(f"/proc/{left.read_text()}/fd/1").is_symlink()

@@ -54,6 +54,16 @@ async def test_what_cannot_be_started_is_a_missing_encoder(tmp_path: Path) -> No
         await Encoder.find(str(bad)).run(["-version"], timeout=5)
 
 
+@posix
+@pytest.mark.anyio
+async def test_few_run_at_a_time(tmp_path: Path) -> None:
+    once = "import time\na = time.monotonic()\ntime.sleep(0.1)\nprint(a, time.monotonic())"
+    encoder, most = program(tmp_path, once), max(2, (os.cpu_count() or 1) // 2)
+    said = await asyncio.gather(*(encoder.run([], timeout=30) for _ in range(most + 2)))
+    spans = [[float(at) for at in times.split()] for times in said]
+    assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= most
+
+
 @pytest.mark.anyio
 async def test_a_run_that_takes_too_long_is_ended(encoder: Encoder) -> None:
     begun = time.monotonic()

@@ -15,7 +15,7 @@ from PIL import Image
 from kling_tools.files.canvas import lay_out
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.mp4 import read_facts
-from kling_tools.files.preview import Size, contact_sheet, frame_at, side_by_side
+from kling_tools.files.preview import HIGH, Size, contact_sheet, frame_at, side_by_side
 from kling_tools.files.screening import Screened, screen
 from kling_tools.model.errors import MediaFailed
 
@@ -122,6 +122,14 @@ async def test_two_films_stand_side_by_side_at_the_same_parts_of_their_length(
     assert sheet.times[1::2] == pytest.approx([0, 1, 1.96, 2.96], abs=0.1)
     assert Image.open(BytesIO(sheet.jpeg)).size == (sheet.width, sheet.height)
     (SEEN / "pair.jpg").write_bytes(sheet.jpeg)
+
+
+@pytest.mark.anyio
+async def test_a_few_large_frames_are_chosen_from_as_many_as_can_be_held(encoder: Encoder, tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    await make(encoder, path, graph="color=c=red:s=1920x1080:r=16:d=2[v]")
+    sheet = await contact_sheet(encoder, path, read_facts(path), frames=2, size=HIGH)
+    assert (sheet.times, sheet.films[0].partial) == ((0.0, pytest.approx(1.9, abs=0.2)), False)
 
 
 @pytest.mark.anyio

@@ -167,10 +167,11 @@ def test_a_look_tells_what_a_director_would_ask_and_nothing_that_was_not_looked_
 @both_eras
 @pytest.mark.anyio
 async def test_without_images_the_answer_says_where_the_video_is(era: Era, tmp_path: Path) -> None:
-    studio = ActingStudio(settings_in(tmp_path), look_at=a_look(tmp_path / "v.mp4"))
+    studio = ActingStudio(settings_in(tmp_path, images=False), look_at=a_look(tmp_path / "v.mp4"))
     async with session(serving(studio, images=False), era) as client:
         result = await client.call_tool("view_video", {"task_id": TASK_ID})
     assert not any(isinstance(block, ImageContent) for block in result.content)
+    assert text_of(result).startswith("The video: 5 s, 1280x720")
     assert "KLING_IMAGES=0" in text_of(result)
     assert f"Open {tmp_path / 'v.mp4'}" in text_of(result)
 

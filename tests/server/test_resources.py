@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, BlobResourceContents, TextResourceContents
-from tests.server.acting import TASK_ID, ActingStudio, Era, a_task, both_eras, serving, session, settings_in
+from tests.server.acting import TASK_ID, ActingStudio, Era, a_look, a_task, both_eras, serving, session, settings_in
 
 
 @both_eras
@@ -22,6 +22,7 @@ async def test_every_resource_is_listed_with_words_and_can_be_read(era: Era, tmp
         assert [template.uri_template for template in templates] == [
             "kling://tasks/{task_id}",
             "kling://tasks/{task_id}/video",
+            "kling://tasks/{task_id}/sheet",
         ]
         for resource in listed:
             assert resource.title
@@ -52,10 +53,21 @@ async def test_a_finished_video_is_read_as_bytes(era: Era, tmp_path: Path) -> No
 
 
 @both_eras
+@pytest.mark.anyio
+async def test_a_finished_task_is_seen_as_a_picture(era: Era, tmp_path: Path) -> None:
+    look = a_look(tmp_path / "v.mp4")
+    async with session(serving(ActingStudio(settings_in(tmp_path), journal=[a_task()], look_at=look)), era) as client:
+        (content,) = (await client.read_resource(f"kling://tasks/{TASK_ID}/sheet")).contents
+    assert isinstance(content, BlobResourceContents)
+    assert (b64decode(content.blob), content.mime_type) == (look.jpeg, "image/jpeg")
+
+
+@both_eras
 @pytest.mark.parametrize(
     "uri",
     [
         "kling://tasks/k000000000000/video",
+        "kling://tasks/k000000000000/sheet",
         "kling://tasks/k000000000000",
         "kling://tasks/../x",
         "kling://nothing",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.jobs.house import a_house
 from tests.promises import keeps
-from tests.studio.open import Reports, a_studio, ask, studio_of
+from tests.studio.open import Reports, a_studio, answer, ask, studio_of
 
 from kling_tools.model import errors
 from kling_tools.model.errors import BadMedia, InvalidArguments
@@ -116,6 +116,25 @@ async def test_two_results_are_compared_and_only_with_their_like(tmp_path: Path)
             await ask(studio, "view_video", task_id=a, compare_with=still)
         with pytest.raises(InvalidArguments, match="at_seconds or compare_with"):
             await ask(studio, "view_video", task_id=a, compare_with=b, at_seconds=1)
+
+
+async def test_without_images_the_same_is_found_and_nothing_is_drawn(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        studio, bare = studio_of(house), studio_of(house, KLING_IMAGES="0")
+        film = (await ask(studio, "create_video", prompt="one", seconds=3)).task_id
+        still = (await ask(studio, "create_image", prompt="a fox")).task_id
+        for task_id in (film, still):
+            await house.until(task_id, Status.SUCCEEDED)
+        for wish in ({"task_id": film}, {"task_id": film, "at_seconds": 1}, {"task_id": film, "compare_with": film}):
+            drawn, bared = await answer(studio, "view_video", **wish), await answer(bare, "view_video", **wish)
+            assert (len(drawn.images), bared.images) == (1, ())
+            assert bared.facts == drawn.facts.model_copy(update={"shows": "nothing", "times": []})
+        facts = await ask(bare, "view_video", task_id=still)
+        assert (facts.shows, facts.pictures, facts.width > 0) == ("nothing", 1, True)
+        with pytest.raises(BadMedia, match="Only two videos"):
+            await ask(bare, "view_video", task_id=film, compare_with=still)
+        with pytest.raises(BadMedia, match="there is no frame at 99 s"):
+            await ask(bare, "view_video", task_id=film, at_seconds=99)
 
 
 async def test_an_unfinished_task_has_nothing_to_look_at_yet(tmp_path: Path) -> None:

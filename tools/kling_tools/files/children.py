@@ -4,9 +4,10 @@ Decoders are where media files do harm, so no picture or video is decoded in thi
 environment without our keys, and nothing but the pipes and the one file it is given.
 
 How the limits reach the child: a `preexec_fn` runs Python between fork and exec, which can deadlock in a process with
-threads, and a shell is not used. Linux sets them from the parent (`prlimit`), in the first millisecond of the child's
-life. Other POSIX systems start through a one-line Python that limits itself and becomes the program (macOS takes the
-limit of memory and does not keep it). Windows has the time and the size of what is written only.
+threads, and a shell is not used. Linux sets them from the parent (`prlimit`) as soon as the child is there; on a busy
+machine it may have begun by then. Other POSIX systems start through a one-line Python that limits itself and becomes
+the program (macOS takes the limit of memory and does not keep it). Windows has the time and the size of what is written
+only.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
+from weakref import WeakKeyDictionary
 
 from kling_tools.model.errors import MediaFailed
 
 MAX_OUTPUT = 64 << 20
 _MAX_STDERR = 4096
+_FAREWELL = 5.0  # seconds: what fled its group and holds the pipes is not waited for longer
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")
 #: In the order of `Limits`; the last one is how much of a dead child's memory is written to the disk.
 _NAMES = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
@@ -37,6 +40,18 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 #: What a child reads: nothing, bytes, bytes that are made while it starts, or the open file with this descriptor.
 Given = bytes | asyncio.Future[bytes] | int | None
+
+
+class Turns:
+    """Lets so many children of one kind work at once, in every event loop; the others wait before they are started."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once = at_once
+        self._known: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+    def take(self) -> asyncio.Semaphore:
+        """Return what is held while a child works."""
+        return self._known.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._at_once))
 
 
 @dataclass(frozen=True)
@@ -172,7 +187,7 @@ async def _errors(process: asyncio.subprocess.Process, most: int) -> bytes:
 
 def _kill(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError, PermissionError):
-        if process.returncode is None and sys.platform != "win32":
+        if sys.platform != "win32":
             os.killpg(process.pid, signal.SIGKILL)
         elif process.returncode is None:
             process.kill()
@@ -180,7 +195,9 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill whatever is left of the group, and reap it even while we are being cancelled."""
-    _kill(process)
+    # A program may end and leave others behind. Once nobody holds its pipes, its number may be somebody else's.
+    if process.returncode is None or not all(pipe is None or pipe.at_eof() for pipe in _pipes(process)):
+        _kill(process)
     waiting = asyncio.ensure_future(_drained(process))
     try:
         await asyncio.shield(waiting)
@@ -191,7 +208,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
     """Read its pipes to their end: a full one that nobody reads would keep the event loop from noticing the death."""
-    for pipe in (process.stdout, process.stderr):
-        while pipe is not None and await pipe.read(1 << 18):
-            pass
-    await process.wait()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_FAREWELL):
+            for pipe in _pipes(process):
+                while pipe is not None and await pipe.read(1 << 18):
+                    pass
+            await process.wait()
+
+
+def _pipes(process: asyncio.subprocess.Process) -> tuple[asyncio.StreamReader | None, ...]:
+    return process.stdout, process.stderr

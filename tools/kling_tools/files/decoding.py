@@ -7,7 +7,6 @@ that is possible (`Given`).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from base64 import b64encode
@@ -16,9 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from kling_tools.files.children import Given, Limits, run
+from kling_tools.files.children import Given, Limits, Turns, run
 from kling_tools.files.pictures import Damaged, read_header, sniff
 from kling_tools.model.errors import MediaFailed
 
@@ -31,9 +29,7 @@ _PROGRAM = Path(__file__).with_name("decoder.py")
 _QUALITIES = (85, 75, 65, 50, 35, 20)
 _LEAST_OUTPUT = 4 << 20  # what does not fit at the lowest quality is still drawn
 _LINE = 4096
-_AT_ONCE = 2  # children; more would only take each other's memory
-
-_TURNS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_TURNS = Turns(2)  # more would only take each other's memory
 
 
 class Undecoded(ValueError):
@@ -126,7 +122,7 @@ async def _ask(asked: dict[str, Any], given: Given, most: int) -> tuple[dict[str
     command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), folder, json.dumps({**asked, "most": MAX_PIXELS})]
     most = max(most, _LEAST_OUTPUT) + _LINE
     try:
-        async with _turn():
+        async with _TURNS.take():
             ended = await run(command, _LIMITS, name="Pillow", timeout=_TIMEOUT, given=given, max_output=most)
     except (OSError, ValueError) as error:
         raise MediaFailed("No child process can be started to decode pictures.") from error
@@ -138,10 +134,6 @@ async def _ask(asked: dict[str, Any], given: Given, most: int) -> tuple[dict[str
     if not isinstance(facts, dict) or "refused" in facts:
         raise Undecoded(str(facts.get("refused", "damaged")), facts)
     return facts, data
-
-
-def _turn() -> asyncio.Semaphore:
-    return _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kling_tools.files.children import MAX_OUTPUT, Ended, Given, Limits, run
+from kling_tools.files.children import MAX_OUTPUT, Ended, Given, Limits, Turns, run
 from kling_tools.model.errors import EncoderMissing, MediaFailed, quoted
 
 _MEMORY = 4 << 30  # address space: ffmpeg reserves about 1 GB for its threads before it works
 _FILE = 4 << 30
 _BEFORE = ("-nostdin", "-hide_banner", "-nostats", "-loglevel")
 _MAX_REMARKS = 1 << 20
+#: Each takes two threads for a film; more of them would only be too late for each other's time limit.
+_TURNS = Turns(max(2, (os.cpu_count() or 1) // 2))
 _INPUT = ("-protocol_whitelist", "file,pipe", "-i")
 
 
@@ -74,14 +76,16 @@ class Encoder:
     ) -> bytes:
         """Run ffmpeg and return its standard output. `timeout` in seconds, of wall time and of CPU time per core.
 
-        With `progress` the output is ffmpeg's own reports: it is told how many seconds of the result are done.
+        Few run at a time. With `progress` it takes no turn, because it may take minutes; then the output is ffmpeg's
+        own reports, and it is told how many seconds of the result are done.
 
         Raises:
             EncoderMissing: the program cannot be started.
             MediaFailed: it failed, took too long, or wrote more than `max_output` bytes.
         """
         if progress is None:
-            return _checked(await self._run(["error", *args], timeout, stdin, max_output)).output
+            async with _TURNS.take():
+                return _checked(await self._run(["error", *args], timeout, stdin, max_output)).output
         reports = ["error", "-progress", "pipe:1", *args]
         return _checked(await self._run(reports, timeout, stdin, max_output, hear=_told(progress))).output
 
@@ -91,7 +95,9 @@ class Encoder:
         Raises:
             EncoderMissing, MediaFailed: as `run`; also where there is more to remark than of any real film.
         """
-        ended = _checked(await self._run(["level+info", *args], timeout, None, max_output, max_errors=_MAX_REMARKS))
+        async with _TURNS.take():
+            ended = await self._run(["level+info", *args], timeout, None, max_output, max_errors=_MAX_REMARKS)
+        _checked(ended)
         if len(ended.errors) >= _MAX_REMARKS:
             raise MediaFailed("ffmpeg has more to say about the file than about any real one.")
         return Watched(ended.output, ended.errors.decode(errors="replace"))

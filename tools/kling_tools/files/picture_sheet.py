@@ -55,6 +55,15 @@ async def picture_sheet(paths: Sequence[Path], *, encoder: Encoder | None = None
     return Sheet(jpeg, *grid.sides, (), grid.columns)
 
 
+def picture_sides(path: Path) -> tuple[int, int]:
+    """Return the sides of a picture as it is shown, in pixels. Blocks.
+
+    Raises:
+        MediaFailed: as `picture_sheet`.
+    """
+    return _measured(path).shown
+
+
 def _measured(path: Path) -> _Picture:
     try:
         with os.fdopen(open_regular(path), "rb") as file:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kling_tools.files.boxes import AVIF, HEIC, is_mp4, part, parts
@@ -20,6 +21,9 @@ _MAX_CHUNKS = 100_000  # 50 MB in 8 kB chunks are 6,400
 _MAX_TAGS = 512
 _MAX_SCANS = 100  # ten are usual; each one is another pass over all pixels
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: What programs and cameras note beside the pixels: all but JFIF, colours (ICC, Adobe) and the index of more pictures.
+_NOTES = frozenset(range(0xE0, 0xF0)) - {0xE0, 0xE2, 0xEE} | {0xFE}
+_TEXTS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 _MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 
 _SIGNATURES = (
@@ -139,6 +143,44 @@ def _jpeg(data: bytes) -> Header:
     if sides is None:
         raise Damaged("its header is broken or cut off")
     return _upright(sides, orientation, whole=False)
+
+
+def bare(data: bytes, kind: str) -> bytes:
+    """Return a whole "jpeg" or "png" without the notes beside its pixels: place, time, device, a small preview.
+
+    No pixel and no colour changes. What follows its end is left as it is.
+    """
+    notes = _notes_of_jpeg(data) if kind == "jpeg" else _notes_of_png(data)
+    kept, start = [], 0
+    for begin, end in notes:
+        kept.append(data[start:begin])
+        start = end
+    return b"".join((*kept, data[start:]))
+
+
+def _notes_of_jpeg(data: bytes) -> Iterator[tuple[int, int]]:
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        marker = _MARKER.match(data, at)
+        if marker is None or marker[1][0] in {0xDA, 0xD9}:
+            return
+        begin, at = at, marker.end()
+        if marker[1][0] == 0x01 or 0xD0 <= marker[1][0] <= 0xD7:
+            continue
+        at += int.from_bytes(data[at : at + 2])
+        if marker[1][0] in _NOTES:
+            yield begin, at
+
+
+def _notes_of_png(data: bytes) -> Iterator[tuple[int, int]]:
+    at, kind = 8, b""
+    for _ in range(_MAX_CHUNKS):
+        if at + 12 > len(data) or kind == b"IEND":
+            return
+        kind, begin = data[at + 4 : at + 8], at
+        at += 12 + int.from_bytes(data[at : at + 4])
+        if kind in _TEXTS:
+            yield begin, at
 
 
 def _orientation(exif: bytes) -> int:

@@ -18,7 +18,7 @@ from kling_tools.files import decoding
 from kling_tools.files.decoding import MAX_PIXELS, MAX_SOURCE, Still, Undecoded
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.opening import Opened, read_start
-from kling_tools.files.pictures import MEASURED, Damaged, Header, heif_profile, read_header, sniff
+from kling_tools.files.pictures import MEASURED, Damaged, Header, bare, heif_profile, read_header, sniff
 from kling_tools.model.errors import BadMedia, EncoderMissing, MediaFailed, quoted
 from kling_tools.model.inputs import listed, megabytes
 from kling_tools.model.media import ImageLimits, Medium
@@ -109,7 +109,10 @@ def _check_pixels(sides: tuple[int, int], most: int, name: str) -> None:
 
 
 async def _as_it_is(asked: _Asked, head: bytes) -> Medium | None:
-    """Return the file's own bytes where they can be sent, every pixel of them decoded once; None where they cannot."""
+    """Return the file's own bytes where they can be sent, every pixel of them decoded once; None where they cannot.
+
+    Where it was taken, when and with what stays here, as it does with pictures that are converted.
+    """
     limits, name = asked.limits, asked.name
     data = await asyncio.to_thread(read_start, asked.file, limits.max_bytes + 1, name)
     if len(data) > limits.max_bytes:  # it grew since it was measured
@@ -131,6 +134,8 @@ async def _as_it_is(asked: _Asked, head: bytes) -> Medium | None:
             raise _refusal(error, asked) from error
     digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
     width, height = header.shown
+    if not header.turned:  # or nobody would know how it is to be turned
+        data = bare(data, asked.kind)
     return Medium(data=data, width=width, height=height, mime=f"image/{asked.kind}", sha256=digest)
 
 

@@ -14,6 +14,7 @@ from math import isfinite
 from pathlib import Path
 
 from kling_tools.files.canvas import GROUND_HEX
+from kling_tools.files.children import MAX_OUTPUT
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.mp4 import VideoFacts
 from kling_tools.model.errors import MediaFailed
@@ -118,7 +119,7 @@ async def _pass(encoder: Encoder, path: Path, facts: VideoFacts, cell: tuple[int
     if how.loud:
         args += ["-map", "0:a:0", "-af", SOUND_FILTERS, "-f", "null", "-"]
     watched = await encoder.watch(args, timeout=how.timeout)
-    size = cell[0] * cell[1] * 3 // 2
+    size = _bytes(cell)
     shown = _shown(watched.remarks)
     if not shown or len(watched.output) != len(shown) * size:
         raise MediaFailed("ffmpeg found no picture in the video.")
@@ -158,15 +159,23 @@ def fitted(facts: VideoFacts, cell: tuple[int, int]) -> str:
 
 
 def _filters(facts: VideoFacts, cell: tuple[int, int]) -> str:
-    gap = facts.last_at / _CANDIDATES or 0.25
+    # Large pictures, of which a sheet holds few, have to fit what may be written: fewer are chosen from.
+    most = min(_CANDIDATES + _MOST_CUTS + 2, MAX_OUTPUT // _bytes(cell))
+    even_ones = min(_CANDIDATES, most // 3)
+    cuts = min(_MOST_CUTS, most - even_ones - 2)
+    gap = facts.last_at / even_ones or 0.25
     even = f"gte(t+{_EARLY},ld(0)*{gap:.6f})"
     count = f"st(0,floor((t+{_EARLY})/{gap:.6f})+1)"
-    cut = f"if(gt(scene,{_CUT}),lt(ld(1),{_MOST_CUTS})*st(1,ld(1)+1),0)"
+    cut = f"if(gt(scene,{_CUT}),lt(ld(1),{cuts})*st(1,ld(1)+1),0)"
     # A file may be longer than it says: there is an end to what is chosen from it.
-    chosen = f"if(lt(selected_n,{_CANDIDATES + _MOST_CUTS + 2}),if({even},{count},{cut}),0)"
+    chosen = f"if(lt(selected_n,{most}),if({even},{count},{cut}),0)"
     # Scaling every frame was measured to cost more than looking at it in full size.
     looked = f"setpts=PTS-STARTPTS,format=yuv420p,{_PICTURE_FILTERS},select='{chosen}',metadata=print"
     return f"{looked},{fitted(facts, cell)}"
+
+
+def _bytes(cell: tuple[int, int]) -> int:
+    return cell[0] * cell[1] * 3 // 2
 
 
 def _shown(remarks: str) -> list[tuple[float, float]]:

@@ -38,12 +38,7 @@ async def waveform(encoder: Encoder, path: Path) -> Waveform:
     Raises:
         EncoderMissing. MediaFailed: it is no sound, damaged, or longer than an hour.
     """
-    try:
-        facts = await asyncio.to_thread(read_sound, path)
-    except BrokenSound as error:
-        raise MediaFailed(f"{quoted(path.name, 130)} cannot be looked at: {error}.") from error
-    if facts.seconds > MAX_SECONDS:
-        raise MediaFailed(f"The sound is {facts.seconds / 3600:.1f} h long; an hour at most is looked at.")
+    facts = await asyncio.to_thread(_facts, path)
     wide, high = _SIDES
     drawn = f"aformat=channel_layouts=mono,showwavespic=s={wide}x{high}:colors=0x6cb6ff:scale=sqrt"
     ground = f"color=0x{GROUND_HEX}:s={wide}x{high}[ground]"
@@ -58,3 +53,25 @@ async def waveform(encoder: Encoder, path: Path) -> Waveform:
     canvas.write("0.0 s", 4, high - 4, 2)
     canvas.write(f"{facts.seconds / 2:.1f} s", wide // 2, high - 4, 2)
     return Waveform(await canvas.jpeg(encoder, _MAX_BYTES), wide, high, facts, heard_in(watched.remarks, facts.seconds))
+
+
+async def listened(encoder: Encoder, path: Path) -> tuple[SoundFacts, Heard]:
+    """Return a sound's own figures and how loud it is, and draw nothing.
+
+    Raises:
+        EncoderMissing, MediaFailed: as `waveform`.
+    """
+    facts = await asyncio.to_thread(_facts, path)
+    args = ["-f", _DEMUXERS[facts.kind], "-i", file_argument(path), "-map", "0:a:0", "-af", SOUND_FILTERS]
+    watched = await encoder.watch([*args, "-f", "null", "-"], timeout=_TIMEOUT)
+    return facts, heard_in(watched.remarks, facts.seconds)
+
+
+def _facts(path: Path) -> SoundFacts:
+    try:
+        facts = read_sound(path)
+    except BrokenSound as error:
+        raise MediaFailed(f"{quoted(path.name, 130)} cannot be looked at: {error}.") from error
+    if facts.seconds > MAX_SECONDS:
+        raise MediaFailed(f"The sound is {facts.seconds / 3600:.1f} h long; an hour at most is looked at.")
+    return facts

@@ -201,10 +201,13 @@ class FilmFacts(Facts):
 
 
 class LookFacts(FilmFacts):
-    """What is on the picture that came with it; in `times` of two films A and B take turns, and `compared` is B."""
+    """What is on the picture that came with it; in `times` of two films A and B take turns, and `compared` is B.
+
+    It shows "nothing" where images are turned off.
+    """
 
     task_id: str | None
-    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform"]
+    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform", "nothing"]
     times: list[float]
     pictures: int
     compared: FilmFacts | None = None

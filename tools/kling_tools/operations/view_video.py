@@ -11,8 +11,8 @@ from kling_tools.operations.operation import Answer, Operation, Report
 
 
 async def run(studio: Studio, request: ViewVideo, report: Report) -> Answer:
-    """Draw the picture in a child process and answer with it."""
-    look = await studio.look(request)
+    """Draw the picture in a child process and answer with it; only with what was found where images are turned off."""
+    look = await studio.look(request, draw=studio.settings.images)
     facts = LookFacts(
         **_film(look.film),
         task_id=request.task_id,
@@ -21,7 +21,7 @@ async def run(studio: Studio, request: ViewVideo, report: Report) -> Answer:
         pictures=look.pictures,
         compared=None if look.compared is None else FilmFacts(**_film(look.compared)),
     )
-    return Answer(facts, images=(look.jpeg,))
+    return Answer(facts, images=(look.jpeg,) if look.jpeg else ())
 
 
 def _film(film: Film) -> dict[str, Any]:

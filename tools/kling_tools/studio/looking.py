@@ -11,15 +11,18 @@ from typing import Literal
 from kling_tools.files.ffmpeg import Encoder
 from kling_tools.files.mp4 import VideoFacts, read_facts
 from kling_tools.files.opening import open_regular
-from kling_tools.files.picture_sheet import picture_sheet
+from kling_tools.files.picture_sheet import picture_sheet, picture_sides
 from kling_tools.files.preview import HIGH, LOW, WHOLE, contact_sheet, frame_at, side_by_side
-from kling_tools.files.screening import Heard, Screened
-from kling_tools.files.waveform import waveform
+from kling_tools.files.screening import Heard, Screened, screen
+from kling_tools.files.waveform import listened, waveform
 from kling_tools.jobs.orders import Orders
 from kling_tools.model.errors import BadMedia, EncoderMissing
 from kling_tools.model.inputs import megabytes
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.requests import ViewVideo
+
+#: In pixels: of pictures that nobody sees.
+_LEAST_CELL = (16, 16)
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,12 @@ class Film:
 
 @dataclass(frozen=True)
 class Look:
-    """A picture of one result, or of two; `times` in seconds, `pictures` how many finished pictures it shows."""
+    """A picture of one result, or of two; `times` in seconds, `pictures` how many finished pictures there are.
 
-    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform"]
+    It shows "nothing", and is empty, where none was asked for.
+    """
+
+    shows: Literal["sheet", "frame", "pictures", "side_by_side", "waveform", "nothing"]
     jpeg: bytes
     film: Film
     times: tuple[float, ...] = ()
@@ -66,16 +72,21 @@ class _Subject:
         return self.paths[0]
 
 
-async def look(request: ViewVideo, orders: Orders, ffmpeg: str) -> Look:
+async def look(request: ViewVideo, orders: Orders, ffmpeg: str, *, draw: bool = True) -> Look:
     """Draw a contact sheet, one frame, two films side by side, a sound, or the pictures of a finished task.
+
+    Without `draw` it is only looked at: what is found is the same.
 
     Raises:
         UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
     """
     ref = TaskRef(request.task_id) if request.task_id else parse_media(request.video or "")
     first = await _subject(ref, orders)
-    if request.compare_with is not None:
-        return await _both(request, first, await _subject(parse_media(request.compare_with), orders), ffmpeg)
+    second = await _subject(parse_media(request.compare_with), orders) if request.compare_with is not None else None
+    if not draw:
+        return await _undrawn(request, first, second, ffmpeg)
+    if second is not None:
+        return await _both(request, first, second, ffmpeg)
     match first.kind:
         case "pictures":
             return await _pictures(request, first, ffmpeg)
@@ -148,14 +159,20 @@ def _size(path: Path) -> int:
 async def _video(request: ViewVideo, subject: _Subject, encoder: Encoder) -> Look:
     film, facts = await _film(subject)
     fine = request.detail == "high"
-    if request.at_seconds is None:
+    at = _at(request, facts)
+    if at is None:
         size = HIGH if fine else LOW
         sheet = await contact_sheet(encoder, subject.path, facts, frames=request.frames, size=size)
         return Look("sheet", sheet.jpeg, _screened(film, sheet.films[0]), sheet.times)
-    if facts.seconds and request.at_seconds > facts.seconds:
-        raise BadMedia(f"The video is {facts.seconds:.1f} s long; there is no frame at {request.at_seconds:g} s.")
-    frame = await frame_at(encoder, subject.path, request.at_seconds, size=WHOLE if fine else LOW)
+    frame = await frame_at(encoder, subject.path, at, size=WHOLE if fine else LOW)
     return Look("frame", frame.jpeg, film, (frame.at,))
+
+
+def _at(request: ViewVideo, facts: VideoFacts) -> float | None:
+    at = request.at_seconds
+    if at is not None and facts.seconds and at > facts.seconds:
+        raise BadMedia(f"The video is {facts.seconds:.1f} s long; there is no frame at {at:g} s.")
+    return at
 
 
 def _screened(film: Film, seen: Screened) -> Film:
@@ -165,10 +182,8 @@ def _screened(film: Film, seen: Screened) -> Film:
 
 async def _both(request: ViewVideo, first: _Subject, second: _Subject, ffmpeg: str) -> Look:
     if first.kind == second.kind == "pictures":
-        both = replace(first, paths=first.paths[:8] + second.paths[:8])
-        return await _pictures(request, both, ffmpeg)
-    if not first.kind == second.kind == "video":
-        raise BadMedia("Only two videos, or two tasks that made pictures, can be compared.")
+        return await _pictures(request, _together(first, second), ffmpeg)
+    _comparable(first, second)
     (a, a_facts), (b, b_facts) = await _film(first), await _film(second)
     sheet = await side_by_side(
         Encoder.find(ffmpeg),
@@ -179,6 +194,15 @@ async def _both(request: ViewVideo, first: _Subject, second: _Subject, ffmpeg: s
     )
     films = [_screened(film, seen) for film, seen in zip((a, b), sheet.films, strict=True)]
     return Look("side_by_side", sheet.jpeg, films[0], sheet.times, compared=films[1])
+
+
+def _comparable(first: _Subject, second: _Subject) -> None:
+    if first.kind == "sound" or first.kind != second.kind:
+        raise BadMedia("Only two videos, or two tasks that made pictures, can be compared.")
+
+
+def _together(first: _Subject, second: _Subject) -> _Subject:
+    return replace(first, paths=first.paths[:8] + second.paths[:8])
 
 
 async def _pictures(request: ViewVideo, subject: _Subject, ffmpeg: str) -> Look:
@@ -206,3 +230,29 @@ async def _sound(subject: _Subject, encoder: Encoder) -> Look:
         simulated=subject.simulated,
     )
     return Look("waveform", drawn.jpeg, film)
+
+
+async def _undrawn(request: ViewVideo, first: _Subject, second: _Subject | None, ffmpeg: str) -> Look:
+    """Return what is found in the files, for a host that has no use for pictures."""
+    if second is not None:
+        _comparable(first, second)
+    if first.kind == "pictures":
+        subject = first if second is None else _together(first, second)
+        width, height = await asyncio.to_thread(picture_sides, subject.path)
+        size = await asyncio.to_thread(_size, subject.path)
+        film = Film(subject.path, size, None, width, height, simulated=subject.simulated)
+        return Look("nothing", b"", film, pictures=len(subject.paths))
+    if first.kind == "sound":
+        facts, heard = await listened(Encoder.find(ffmpeg), first.path)
+        film = Film(first.path, facts.size, facts.seconds, 0, 0, heard=heard, codec=facts.kind)
+        return Look("nothing", b"", replace(film, simulated=first.simulated))
+    subjects = [first] if second is None else [first, second]
+    seen = await asyncio.gather(*(_found(request, subject, ffmpeg) for subject in subjects))
+    return Look("nothing", b"", seen[0], compared=seen[1] if second is not None else None)
+
+
+async def _found(request: ViewVideo, subject: _Subject, ffmpeg: str) -> Film:
+    film, facts = await _film(subject)
+    if _at(request, facts) is not None:
+        return film
+    return _screened(film, await screen(Encoder.find(ffmpeg), subject.path, facts, _LEAST_CELL))

@@ -274,13 +274,13 @@ class Studio:
         account = self._opened.named(task.account)
         return pace.seconds_left(task, times, account.speed if account else 1.0, self.clock.now())
 
-    async def look(self, request: ViewVideo) -> Look:
-        """Draw a contact sheet, one frame, or the pictures of a finished task.
+    async def look(self, request: ViewVideo, *, draw: bool = True) -> Look:
+        """Draw a contact sheet, one frame, or the pictures of a finished task; without `draw`, only find out about it.
 
         Raises:
             UnknownTask, BadMedia: there is no such file. EncoderMissing, MediaFailed: it cannot be drawn.
         """
-        return await look(request, self._opened.orders, self.settings.ffmpeg)
+        return await look(request, self._opened.orders, self.settings.ffmpeg, draw=draw)
 
     async def video(self, task_id: str, most: int) -> bytes:
         """Return a finished task's video, if it has at most so many bytes.
