@@ -122,8 +122,8 @@ def _set(data: Any, path: Sequence[str | int], value: Any) -> None:
     *way, last = path
     for part in way:
         data = data.setdefault(part, {}) if isinstance(data, dict) else data[part]
-    if isinstance(data, list) and last == len(data):
-        data.append(value)
+    if isinstance(data, list):
+        data[int(last) : int(last) + 1] = [value]  # also appends
     else:
         data[last] = value
 
@@ -170,7 +170,7 @@ def _members(bare: str, at: int) -> tuple[dict[str | int, tuple[int, int]], int]
 
 def _put_value(text: str, path: Sequence[str | int], value: Any) -> str:
     bare = _bare(text)
-    at = _skip(bare, 0)
+    at = end = _skip(bare, 0)
     newline = "\r\n" if "\r\n" in text else "\n"
     unit = _indent(text)
     for depth, key in enumerate(path):
