@@ -95,7 +95,7 @@ def install(host: Host, machine: Machine, *, with_keys: bool = False, stamp: str
             say(f"{path} already has this entry.")
         else:
             backup = _backup(path, before, stamp or time.strftime("%Y%m%d-%H%M%S"))
-            _replace(path, before, after, private=bool(keys))
+            put_in_place(path, before, after, private=bool(keys))
             say(f"{host.title} has kling-mcp now, in {path}")
             if backup:
                 say(f"The old file is beside it: {backup.name}")
@@ -202,8 +202,12 @@ def _backup(path: Path, before: bytes | None, stamp: str) -> Path | None:
         return kept
 
 
-def _replace(path: Path, before: bytes | None, after: bytes, *, private: bool) -> None:
-    """Put the new text in one step in the old one's place, where a link leads to."""
+def put_in_place(path: Path, before: bytes | None, after: bytes, *, private: bool) -> None:
+    """Put the new text in one step in the old one's place, where a link leads to.
+
+    Raises:
+        LeftAlone: somebody else has written there since `before` was read.
+    """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     # A new file may come to hold a key.

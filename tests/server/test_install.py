@@ -15,7 +15,7 @@ from tests.promises import keeps
 
 from kling_mcp.edits import read_jsonc
 from kling_mcp.hosts import HOSTS, KEYS, Machine
-from kling_mcp.install import install, show, starting
+from kling_mcp.install import LeftAlone, install, put_in_place, show, starting
 from kling_tools.settings import Settings
 
 SECRET = "sk-LEAK-0123456789"
@@ -210,6 +210,16 @@ def test_bytes_that_are_no_text_are_left_alone_and_a_byte_order_mark_stays(tmp_p
     assert install(host, machine) == 0
     assert path.read_bytes().startswith(b"\xef\xbb\xbf{")
     assert json.loads(path.read_text("utf-8-sig"))["a"] == 1
+
+
+@pytest.mark.parametrize("before", [b"old", None])
+def test_what_the_host_wrote_meanwhile_is_not_written_over(before: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"newer")
+    with pytest.raises(LeftAlone, match="changed meanwhile"):
+        put_in_place(path, before, b"ours", private=False)
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"newer"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
