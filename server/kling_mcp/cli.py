@@ -92,6 +92,7 @@ def parser() -> ArgumentParser:
 
     commands.add_parser("doctor", help="check keys, clock, directories and encoder").set_defaults(run=_module("doctor"))
 
+    _install_options(commands.add_parser("install", help="add kling-mcp to a host's own configuration"))
     _tasks_options(commands.add_parser("tasks", help="the journal: a table, one task, money, and how it compares"))
     _sandbox_options(commands.add_parser("sandbox", help="serve the simulated Kling over HTTP"))
     return top
@@ -121,6 +122,17 @@ def _module(name: str) -> Callable[[Namespace], int | None]:
         return command(args)
 
     return run
+
+
+def _install_options(install: ArgumentParser) -> None:
+    from kling_mcp.hosts import HOSTS
+
+    install.add_argument("host", choices=sorted(HOSTS), help="which program: %(choices)s", metavar="HOST")
+    install.add_argument("--print", action="store_true", help="write nothing, show what would be written")
+    install.add_argument(
+        "--with-keys", action="store_true", help="write the keys that are set here into the file, for claude-desktop"
+    )
+    install.set_defaults(run=_module("install"))
 
 
 def _tasks_options(tasks: ArgumentParser) -> None:

@@ -31,8 +31,14 @@ FURNITURE = {"__init__", "all", "answers", "next_steps", "capabilities", "operat
 MADE_BY_THE_TABLE = {"estimate_cost"}
 #: Names that say nothing about what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service"}
-#: Who may look at the environment, and then only when asked: the settings, a child process's own, a child server's own.
-READERS = {"tools/kling_tools/settings.py", "tools/kling_tools/files/children.py", "server/kling_mcp/demo.py"}
+#: Who may look at the environment, and then only when asked: the settings, a child process's own, a child server's own,
+#: and who has to know where other programs keep their configuration.
+READERS = {
+    "tools/kling_tools/settings.py",
+    "tools/kling_tools/files/children.py",
+    "server/kling_mcp/demo.py",
+    "server/kling_mcp/install.py",
+}
 
 
 @cache

@@ -40,7 +40,7 @@ def test_help_lists_every_setting_and_command(capsys: pytest.CaptureFixture[str]
     for variable in VARIABLES:
         assert variable.name in shown
         assert variable.meaning in shown
-    for command in ("serve", "demo", "doctor", "tasks", "sandbox"):
+    for command in ("serve", "demo", "doctor", "install", "tasks", "sandbox"):
         assert command in shown
 
 
