@@ -131,7 +131,7 @@ async def _tasks(studio: OpenedStudio) -> str:
 async def _sheet(task_id: str, studio: OpenedStudio) -> bytes:
     open_studio = await studio()
     (task,) = await open_studio.tasks([task_id])
-    return (await open_studio.look(ViewVideo(task_id=task.id))).jpeg
+    return (await open_studio.look(ViewVideo.model_validate({"task_id": task.id}))).jpeg
 
 
 async def _models(studio: OpenedStudio) -> str:
