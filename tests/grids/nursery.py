@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import json
 import os
@@ -210,8 +211,17 @@ def _serve(start: Start, report: int) -> None:
     log_to_stderr(settings.log_level, settings.secrets)
     trap = Trap(report, start.point, start.how) if start.how else None
     seams = between(trap, unseen=start.unseen)
+    signal.signal(signal.SIGUSR1, _tell_where)
     opened = lambda: Studio.open(settings, quarantine=start.quarantine, between=seams)  # noqa: E731
     anyio.run(serve_stdio, build_server(settings, open_studio=opened))
+
+
+def _tell_where(number: int, frame: object) -> None:
+    """Say where every task and thread stands, on stderr."""
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=12, file=sys.stderr)
+    sys.stderr.flush()
+    faulthandler.dump_traceback(all_threads=True)
 
 
 def _die_with_the_parent() -> None:

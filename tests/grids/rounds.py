@@ -26,7 +26,7 @@ QUARANTINE = 2.2
 #: Longer than others take to judge: see above, and the start of the one that judges.
 STOPPED = 9.0
 #: A moment that has not come by then does not come in this round.
-COMES_WITHIN = 40.0
+COMES_WITHIN = 120.0
 ENDS_WITHIN = 240.0
 #: How soon the first server of two has taken the office.
 IN_OFFICE = 0.4
@@ -109,7 +109,10 @@ class Round:
             async with asyncio.timeout(ENDS_WITHIN):
                 await (self._stop() if self._case.how == "stop" else self._kill())
         except (TimeoutError, ConnectionError, AssertionError) as error:
-            said = " ".join(host.log[-200:] for host, _ in self._servers)
+            for _, process in self._servers:
+                process.send_signal(signal.SIGUSR1)
+            await asyncio.sleep(1.0)
+            said = " ".join(host.log[-8000:] for host, _ in self._servers)
             self._out.lost = f"it did not end well: {type(error).__name__} {error}; the servers said: {said}"
         finally:
             for _, process in self._servers:
