@@ -18,6 +18,7 @@ from tests.providers.values import PLAN
 
 from kling_tools.jobs.retention import EVERY_SECONDS, Keeping, Retention
 from kling_tools.model.plan import Input
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Recalled, RemoteOutput, Task
 
@@ -106,6 +107,17 @@ async def test_what_is_young_in_use_or_not_as_it_was_stays(tmp_path: Path) -> No
         await retention(house, days=0.001, size=1).tidy()
         assert here(used, named, other, young) == [True] * 4
         assert (await house.task(young.id)).outputs[0].path
+
+
+@keeps("result-kept")
+async def test_a_part_of_an_unfinished_film_stays(tmp_path: Path) -> None:
+    async with a_house(tmp_path, provider=provider()) as house:
+        part = await a_picture(house)
+        house.clock.time += 9 * DAY
+        film = a_task(plan=replace(PLAN, spec=FilmSpec(parts=(part.id,))), now=house.clock.now(), status=Status.WAITING)
+        await house.journal.enqueue(film, None, again=False)
+        assert await retention(house, days=7).tidy() == []
+        assert here(part) == [True]
 
 
 async def test_it_is_looked_at_once_an_hour_by_one_process(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from kling_tools.clock import Clock, local_day
 from kling_tools.files.beside import poster_of, read_record, record_of
 from kling_tools.files.locking import locked
 from kling_tools.files.opening import open_regular
+from kling_tools.jobs.following import awaited
 from kling_tools.jobs.journal import Journal, running_statuses
 from kling_tools.jobs.questions import Position, Search
 from kling_tools.model.errors import BadMedia, KlingError
@@ -153,8 +154,9 @@ def _files_of(tasks: Sequence[Task]) -> Iterator[Path]:
 
 
 def _tasks_of(tasks: Sequence[Task]) -> set[str]:
-    """Return the tasks whose results these tasks name."""
-    return {ref.task_id for task in tasks for ref in _named(task) if isinstance(ref, TaskRef)}
+    """Return the tasks whose results these tasks name or wait for."""
+    named = {ref.task_id for task in tasks for ref in _named(task) if isinstance(ref, TaskRef)}
+    return named.union(*(awaited(task.plan) for task in tasks))
 
 
 def _named(task: Task) -> Iterator[object]:
