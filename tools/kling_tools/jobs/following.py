@@ -6,7 +6,7 @@ Nothing here is timed or remembered: how those tasks stand is read, and the jour
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kling_tools.jobs.account import Account
@@ -14,7 +14,8 @@ from kling_tools.model.errors import PartMissing, Spent
 from kling_tools.model.plan import Plan
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Event, Failure, Readied, Rejected, Task
+from kling_tools.model.step import can_be_recalled
+from kling_tools.model.tasks import Event, Failure, Readied, Recalled, Rejected, Task
 
 
 def awaited(plan: Plan) -> tuple[str, ...]:
@@ -34,10 +35,19 @@ async def follow(account: Account, task_id: str) -> bool:
     for task in (await account.journal.get([task_id])).values():
         ids = awaited(task.plan)
         known = await account.journal.get(ids)
+        if task.status is Status.WAITING and await recalled(account, known.values()):
+            return False
         if task.status is Status.WAITING and (event := _next(task, [known.get(i) for i in ids])) is not None:
             task = await account.journal.apply(task_id, event, standing=task)
         return task.status is not Status.WAITING
     return True
+
+
+async def recalled(account: Account, parts: Iterable[Task]) -> bool:
+    """Fetch again what was removed from this disk since it was taken over; tells if anything was."""
+    gone = [part.id for part in parts if can_be_recalled(part, account.journal.now())]
+    await account.journal.apply_all([(task_id, Recalled()) for task_id in gone])
+    return bool(gone)
 
 
 def _next(task: Task, parts: Sequence[Task | None]) -> Event | None:

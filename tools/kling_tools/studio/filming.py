@@ -132,7 +132,7 @@ def _following(task: Task, before: str) -> Task:
 
 def _in_order(shots: Sequence[Shot]) -> Iterator[Shot]:
     """Yield the shots as they go into the queue: what follows one that is not here yet waits for it."""
-    here = {shot.task.id for shot in shots if shot.task.status is Status.SUCCEEDED}
+    here = {shot.task.id for shot in shots if any(output.path for output in shot.task.outputs)}
     for number, shot in enumerate(shots, 1):
         after = shot.task.plan.after
         if not shot.mine:
