@@ -28,7 +28,9 @@ async def assemble(account: Account, outputs: Outputs, film: Task) -> Task:
     spec, journal = film.plan.spec, account.journal
     assert isinstance(spec, FilmSpec)
     known = await journal.get(spec.parts)
-    parts = [known[i] for i in spec.parts if i in known]
+    for missing in (i for i in spec.parts if i not in known):
+        return await journal.apply(film.id, Hindered(journal.missing(missing).message))
+    parts = [known[i] for i in spec.parts]
     if await recalled(account, parts) or not all(part.status.ended for part in parts):
         return await journal.apply(film.id, Hindered("Shots that were removed from this disk are fetched again."))
     try:

@@ -16,7 +16,7 @@ from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.ledger import Budget, holds
 from kling_tools.jobs.orders import fingerprint
-from kling_tools.model.errors import KlingError, NeedsConfirmation, UnknownTask, quoted
+from kling_tools.model.errors import KlingError, NeedsConfirmation
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan
@@ -152,7 +152,7 @@ class Decisions:
             return request
         task = (await self.opened.journal.get([request.from_task])).get(request.from_task)
         if task is None:
-            raise UnknownTask(f"There is no task {quoted(request.from_task, 40)}.")
+            raise self.opened.journal.missing(request.from_task)
         return started(request, task)
 
     async def _brought(self, request: SpendingRequest, account: Account) -> SpendingRequest:
