@@ -14,6 +14,7 @@ from tests.studio.open import ask, refused, studio_of
 
 from kling_sandbox import Fault
 from kling_tools.files.mp4 import read_facts
+from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
 from kling_tools.model.errors import NeedsConfirmation, OverBudget
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Removed, Task
@@ -159,6 +160,7 @@ async def test_a_film_waits_for_a_shot_that_was_removed_under_its_hands(tmp_path
         await house.until(film.task_id, Status.SUCCEEDED)
 
 
+@on_both
 @keeps("nothing-twice")
 async def test_a_failed_film_that_is_merely_repeated_keeps_its_finished_shots(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
@@ -166,6 +168,7 @@ async def test_a_failed_film_that_is_merely_repeated_keeps_its_finished_shots(tm
         await house.break_(Fault(path="/text-to-video", code=1301, times=1))
         story = {"shots": [*shots("one", "one", seconds=3), *OMNI], "model": "kling-3.0", "confirm_cost": True}
         film = await ask(studio, "create_video", **story)
+        house.clock.time += SAME_REQUEST_SECONDS + 1  # it fails when its last shot has ended
         await house.until(film.task_id, Status.FAILED)
         again = await ask(studio, "create_video", **story)
         kept = {s.task_id for s in film.shots} & {s.task_id for s in again.shots}
