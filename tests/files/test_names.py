@@ -75,6 +75,12 @@ def test_a_record_has_the_name_of_the_file_that_it_lies_beside() -> None:
         assert named(prompt, kind="record") == record_of(Path(named(prompt))).name
 
 
+@pytest.mark.parametrize("prompt", ["❤️" * 300, "👨‍👩‍👧" * 100, "\u034f" * 50])
+def test_what_nobody_could_see_is_no_word_of_a_name(prompt: str) -> None:
+    assert named(prompt) == "2026-11-22 create video (k7f3abcdefgh0).mp4"
+    assert named(f"{prompt} a fox {prompt}") == "2026-11-22 a fox (k7f3abcdefgh0).mp4"
+
+
 PATHS = ["", ".", "..", "../a.mp4", "a/b.mp4", "a\\b.mp4", "/etc/passwd", "C:a.mp4"]
 TRAPS = [".hidden", "nul", "COM1.mp4", "con .mp4", "a.", " a", "a\0b", "a\nb", "a\u202egpj.mp4", "x" * 201]
 

@@ -58,7 +58,8 @@ def _ending(kind: str, url: str) -> str:
 def _words(text: str, most: int) -> str:
     """Return the letters, marks and digits of a text as words, cut between two of them to `most` bytes."""
     kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in unicodedata.normalize("NFC", text[:1000]))
-    words = " ".join(kept.split())
+    # Marks alone, as emoji leave them, are nothing to see.
+    words = " ".join(word for word in kept.split() if any(unicodedata.category(c)[0] != "M" for c in word))
     cut = words.encode(errors="ignore")[:most].decode(errors="ignore")
     if len(cut) < len(words) and words[len(cut)] != " " and " " in cut:
         whole = cut.rpartition(" ")[0]
