@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.providers.values import PLAN, VIDEO
 
+from kling_tools.files.beside import record_of
 from kling_tools.files.names import MAX_BYTES, file_name, plain_name
 from kling_tools.model.errors import StorageUnavailable
 from kling_tools.model.status import Status
@@ -65,6 +67,18 @@ def test_every_name_is_safe_on_every_system(prompt: str, task_id: str, simulated
     assert name.startswith("2026-11-22 ")
     assert name.endswith(").mp4")
     assert not any(c in '<>:"/\\|?*' or unicodedata.category(c)[0] == "C" for c in name)
+
+
+def test_a_record_has_the_name_of_the_file_that_it_lies_beside() -> None:
+    for length in range(40, 80):  # one of them is cut just where the longer ending begins
+        prompt = f"{'x' * length} and what comes then is cut"
+        assert named(prompt, kind="record") == record_of(Path(named(prompt))).name
+
+
+@pytest.mark.parametrize("prompt", ["❤️" * 300, "👨‍👩‍👧" * 100, "\u034f" * 50])
+def test_what_nobody_could_see_is_no_word_of_a_name(prompt: str) -> None:
+    assert named(prompt) == "2026-11-22 create video (k7f3abcdefgh0).mp4"
+    assert named(f"{prompt} a fox {prompt}") == "2026-11-22 a fox (k7f3abcdefgh0).mp4"
 
 
 PATHS = ["", ".", "..", "../a.mp4", "a/b.mp4", "a\\b.mp4", "/etc/passwd", "C:a.mp4"]

@@ -68,6 +68,11 @@ async def test_a_signed_fragmented_or_odd_film_is_left_as_it_is(
     (tmp_path / "long.mp4").write_bytes(whole + b"\0\0\0")
     at = whole.index(b"stco")
     (tmp_path / "odd.mp4").write_bytes(whole[: at + 8] + b"\xff\xff\xff\xff" + whole[at + 12 :])
+    # The index is last, so that nothing else moves when it grows by a second box of a maker's words.
+    at = whole.rindex(b"moov")
+    longer = (int.from_bytes(whole[at - 4 : at], "big") + 16).to_bytes(4, "big")
+    words = (16).to_bytes(4, "big") + b"udta" + (8).to_bytes(4, "big") + b"AIGC"
+    (tmp_path / "twice.mp4").write_bytes(whole[: at - 4] + longer + whole[at:] + words)
     (tmp_path / "none.mp4").write_bytes(b"")
     for source in sorted(tmp_path.glob("*.mp4")):
         assert not titled(source, tmp_path / "made", TITLE), source.name

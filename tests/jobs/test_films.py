@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from tests.studio.open import ask, refused, studio_of
 
 from kling_sandbox import Fault
 from kling_tools.files.mp4 import read_facts
+from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
 from kling_tools.model.errors import NeedsConfirmation, OverBudget
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Task
+from kling_tools.model.tasks import Removed, Task
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +126,41 @@ async def test_what_follows_a_failed_shot_is_not_sent_and_a_remade_film_buys_onl
         assert len(await house.sent()) == 4, "one, the refused two, and both again"
 
 
+@keeps("nothing-twice", "result-kept")
+@pytest.mark.parametrize("continuous", [True, False])
+async def test_a_shot_that_was_removed_from_this_disk_is_fetched_again_before_it_is_needed(
+    tmp_path: Path, continuous: bool
+) -> None:
+    async with a_house(tmp_path) as house:
+        studio = studio_of(house)
+        await house.break_(Fault(path="/image-to-video" if continuous else "/omni-video", code=1301, times=1))
+        rest = shots("two", seconds=3) if continuous else OMNI
+        story = {"shots": [*shots("one", seconds=3), *rest], "continuous": continuous, "model": "kling-3.0"}
+        film = await ask(studio, "create_video", **story, confirm_cost=True)
+        await house.until(film.task_id, Status.FAILED)
+        one = (await bought(house, film))["one"]
+        await house.journal.apply(one.id, Removed("too old"))
+        Path(one.outputs[0].path).unlink()
+        await house.break_(replace(NO_FILES, times=3))
+        remade = await ask(studio, "create_video", from_task=film.task_id, confirm_cost=True)
+        assert remade.shots[0].task_id == one.id
+        await house.until(remade.task_id, Status.SUCCEEDED)
+        assert len(await house.sent()) == 3
+
+
+async def test_a_film_waits_for_a_shot_that_was_removed_under_its_hands(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        story = {"shots": [*shots("one", seconds=3), *OMNI], "model": "kling-3.0"}
+        film = await ask(studio_of(house), "create_video", **story, confirm_cost=True)
+        await house.until(film.task_id, Status.FETCHING, stride=1.0, beats=400)
+        one = (await bought(house, film))["one"]
+        await house.journal.apply(one.id, Removed("too old"))
+        Path(one.outputs[0].path).unlink()
+        await house.break_(replace(NO_FILES, times=3))
+        await house.until(film.task_id, Status.SUCCEEDED)
+
+
+@on_both
 @keeps("nothing-twice")
 async def test_a_failed_film_that_is_merely_repeated_keeps_its_finished_shots(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
@@ -131,6 +168,7 @@ async def test_a_failed_film_that_is_merely_repeated_keeps_its_finished_shots(tm
         await house.break_(Fault(path="/text-to-video", code=1301, times=1))
         story = {"shots": [*shots("one", "one", seconds=3), *OMNI], "model": "kling-3.0", "confirm_cost": True}
         film = await ask(studio, "create_video", **story)
+        house.clock.time += SAME_REQUEST_SECONDS + 1  # it fails when its last shot has ended
         await house.until(film.task_id, Status.FAILED)
         again = await ask(studio, "create_video", **story)
         kept = {s.task_id for s in film.shots} & {s.task_id for s in again.shots}

@@ -16,6 +16,7 @@ from tests.promises import keeps
 from kling_tools.jobs.ledger import Budget
 from kling_tools.model.errors import OverBudget
 from kling_tools.model.money import Price
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.tasks import (
     Charge,
     Claimed,
@@ -85,6 +86,22 @@ async def test_an_unknown_price_is_over_budget_unless_the_person_allows_it(tmp_p
         forbidden = Budget(Decimal(0), Decimal(50), allow_unpriced=True)
         with pytest.raises(OverBudget, match="forbids"):
             await journal.enqueue(a_task(price=Price.unknown()), forbidden, again=False)
+
+
+@keeps("within-budget")
+@pytest.mark.parametrize(
+    "budget", [Budget(Decimal("0.8"), Decimal(50), True), Budget(Decimal(10), Decimal("0.8"), True)]
+)
+async def test_a_shot_of_unknown_price_is_no_way_past_the_limits_for_the_others(tmp_path: Path, budget: Budget) -> None:
+    parts = [a_task(), a_task(), a_task(price=Price.unknown())]
+    spec = FilmSpec(parts=tuple(part.id for part in parts))
+    price = Price.total([part.plan.price for part in parts])
+    film = a_task(plan=replace(parts[0].plan, spec=spec, price=price, slots=0), price=price)
+    async with a_journal(tmp_path) as journal:
+        with pytest.raises(OverBudget, match=r"\$0\.84"):
+            await journal.enqueue(film, budget, again=False, parts=parts)
+        await journal.enqueue(film, replace(RICH, allow_unpriced=True), again=False, parts=parts)
+        assert await journal.spent_today(simulated=False) == 2 * PRICE
 
 
 async def test_a_range_holds_its_worst_case(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.jobs.house import ADDRESS, House, a_house, a_task
 from tests.promises import keeps
 from tests.providers.values import PLAN
 
+from kling_tools.files.beside import write_beside
 from kling_tools.files.ffmpeg import Encoder, file_argument
 from kling_tools.files.pictures import read_header
 from kling_tools.files.preview import poster
@@ -119,6 +120,14 @@ async def test_without_a_record_or_a_poster_the_result_is_kept(
         assert Path(task.outputs[0].path).is_file()
         assert beside(task, ".json").is_file() is (trouble == "no ffmpeg")
         assert not beside(task, ".jpg").is_file()
+
+
+def test_what_is_written_beside_a_result_follows_no_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_bytes(b"mine")
+    (tmp_path / ".a.json.part").symlink_to(tmp_path / "precious")
+    write_beside(tmp_path / "a.json", b"{}")
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "precious"]
 
 
 async def test_files_are_named_by_as_little_of_the_id_as_tells_them_apart(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.files.conftest import picture_bytes
@@ -18,8 +19,9 @@ from tests.providers.values import PLAN
 
 from kling_tools.jobs.retention import EVERY_SECONDS, Keeping, Retention
 from kling_tools.model.plan import Input
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Recalled, RemoteOutput, Task
+from kling_tools.model.tasks import Event, Recalled, RemoteOutput, Task
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +110,17 @@ async def test_what_is_young_in_use_or_not_as_it_was_stays(tmp_path: Path) -> No
         assert (await house.task(young.id)).outputs[0].path
 
 
+@keeps("result-kept")
+async def test_a_part_of_an_unfinished_film_stays(tmp_path: Path) -> None:
+    async with a_house(tmp_path, provider=provider()) as house:
+        part = await a_picture(house)
+        house.clock.time += 9 * DAY
+        film = a_task(plan=replace(PLAN, spec=FilmSpec(parts=(part.id,))), now=house.clock.now(), status=Status.WAITING)
+        await house.journal.enqueue(film, None, again=False)
+        assert await retention(house, days=7).tidy() == []
+        assert here(part) == [True]
+
+
 async def test_it_is_looked_at_once_an_hour_by_one_process(tmp_path: Path) -> None:
     async with a_house(tmp_path, provider=provider()) as house:
         tidy = retention(house, days=7)
@@ -152,6 +165,34 @@ async def test_what_was_removed_is_fetched_again_while_the_provider_keeps_it(
         assert here(again) == [True]
         assert await house.journal.entry(old.id) == taken, "it is not paid for again"
         assert await retention(house, days=7).tidy() == []
+
+
+@dataclass
+class Hasty:
+    """A journal where somebody calls back what is removed, and has it again, before the next line is reached."""
+
+    house: House
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.house.journal, name)
+
+    async def apply(self, task_id: str, event: Event) -> Task:
+        """Write that it is removed, and what the other one does."""
+        removed = await self.house.journal.apply(task_id, event)
+        await self.house.journal.apply(task_id, Recalled())
+        await self.house.beat(2)
+        return removed
+
+
+@keeps("result-kept")
+async def test_what_is_fetched_again_at_this_moment_stays(tmp_path: Path) -> None:
+    async with a_house(tmp_path, provider=provider()) as house:
+        old = await a_picture(house)
+        house.clock.time += 8 * DAY
+        await replace(retention(house, days=7), journal=Hasty(house)).tidy()  # type: ignore[arg-type]
+        again = await house.task(old.id)
+        assert (again.status, again.outputs[0].path) == (Status.SUCCEEDED, old.outputs[0].path)
+        assert here(again) == [True]
 
 
 async def test_copies_of_public_videos_go_when_nobody_needs_them(tmp_path: Path) -> None:

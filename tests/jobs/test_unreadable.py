@@ -188,3 +188,37 @@ async def test_the_doctor_names_it_and_says_what_to_do(tmp_path: Path, how: str)
     (ill,) = [finding for finding in found if not finding.well]
     assert (ill.what, tasks[0].id in ill.words, "stays held" in ill.advice) == ("records", True, True)
     assert any("2 tasks" in finding.words for finding in found)
+
+
+@keeps("nothing-twice")
+async def test_a_shot_that_cannot_be_read_is_not_called_missing_and_is_not_bought_again(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        studio = studio_of(house)
+        shots = [{"prompt": "one", "seconds": 3}, {"prompt": "two", "seconds": 3, "model": "kling-3.0-omni"}]
+        story = {"shots": shots, "model": "kling-3.0", "confirm_cost": True}
+        film = await ask(studio, "create_video", **story)
+        await spoil(tmp_path, film.shots[1].task_id)
+        ended = await house.until(film.task_id, Status.FAILED)
+        assert ended.failure is not None
+        assert ("cannot be read" in ended.failure.message, ended.failure.spent) == (True, "unknown")
+        for asked in (story, {"from_task": film.task_id, "confirm_cost": True}):
+            with pytest.raises(TaskUnreadable, match="not known") as caught:
+                await ask(studio, "create_video", **asked)
+            assert "again=true" in caught.value.sentence()
+        assert len(await house.sent()) == 2
+        await spoil(tmp_path, film.task_id)
+        with pytest.raises(TaskUnreadable):
+            await ask(studio, "create_video", from_task=film.task_id, seconds=3)
+
+
+@keeps("result-kept")
+async def test_a_film_is_not_joined_without_a_shot_that_cannot_be_read(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        shots = [{"prompt": "one", "seconds": 3}, {"prompt": "two", "seconds": 3, "model": "kling-3.0-omni"}]
+        film = await ask(studio_of(house), "create_video", shots=shots, model="kling-3.0", confirm_cost=True)
+        await house.until(film.task_id, Status.FETCHING, stride=1.0, beats=400)
+        await spoil(tmp_path, film.shots[1].task_id)
+        for _ in range(3):
+            await house.beat(20)
+        left = await house.task(film.task_id)
+        assert (left.status, "cannot be read" in left.trouble) == (Status.FETCHING, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.jobs.bureau import UNIT_USD
 from tests.jobs.house import PRICE, RICH, HandClock, House, a_house, a_task
 from tests.jobs.others import another_process, hear, tell
 from tests.jobs.stories import a_journal, after, seen
+from tests.providers.values import PLAN
 from tests.studio.open import ask, studio_of
 
 from kling_sandbox import Fault
@@ -20,8 +22,10 @@ from kling_tools.jobs.ledger import Entry
 from kling_tools.model.errors import UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Prepared
+from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Advanced, Claimed, Doubted, Event, PutBack, Stored, Task, Withdrawn
+from kling_tools.studio.deciding import new_task_id
 
 pytestmark = pytest.mark.anyio
 
@@ -126,6 +130,20 @@ async def test_a_task_on_the_wire_that_comes_back_is_taken_back_then(tmp_path: P
         facts = await ask(studio_of(house), "cancel_task", task_id=task.id)
         assert facts.status == "cancelled"
         assert (await line(house, task.id)).state == "released"
+
+
+async def test_a_shot_that_turns_out_to_wait_again_is_taken_back_with_its_film(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        film_id = new_task_id()
+        parts = [a_task(account=GONE, part_of=film_id) for _ in range(2)]
+        spec = FilmSpec(parts=tuple(part.id for part in parts))
+        film = a_task(film_id, account=GONE, plan=replace(PLAN, spec=spec, slots=0), status=Status.WAITING)
+        await house.journal.enqueue(film, RICH, again=False, parts=parts)
+        await house.journal.apply(parts[0].id, Claimed())
+        house.engine.bell = Meanwhile(house.journal, parts[0].id, PutBack("no slot", 1))
+        facts = await ask(studio_of(house), "cancel_task", task_id=film.id)
+        assert (facts.status, [shot.status for shot in facts.shots]) == ("cancelled", ["cancelled"] * 2)
+        assert await house.journal.spent_today(simulated=False) == 0
 
 
 async def test_of_a_process_that_sends_and_one_that_cancels_exactly_one_wins(tmp_path: Path) -> None:

@@ -42,10 +42,12 @@ def write_beside(path: Path, content: bytes) -> None:
     Raises:
         StorageUnavailable
     """
-    rough = path.with_name(f".{path.name}.part")  # one of a process that was killed is written over
+    rough = path.with_name(f".{path.name}.part")
     with storage(path.parent):
         try:
-            rough.write_bytes(content)
+            rough.unlink(missing_ok=True)  # of a process that was killed over it
+            with open(rough, "xb") as file:  # follows no link that somebody put in the way
+                file.write(content)
             os.replace(rough, path)
         finally:
             rough.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ _ENDINGS = {
     "audio": SOUNDS,
     "voice": SOUNDS,
 }
+_LONGEST_ENDING = max(len(ending) for endings in _ENDINGS.values() for ending in endings)
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 _WINDOWS = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³")})
 
@@ -38,7 +39,8 @@ def file_name(task: Task, index: int, kind: str, *, url: str = "") -> str:
     identity = f"({'simulated ' if task.simulated else ''}{_words(task.short or task.id, 40).replace(' ', '')}{number})"
     ending = _ending(kind, url)
     date = local_day(task.created).isoformat()
-    room = MAX_BYTES - len(f"{date}  {identity}{ending}".encode())
+    # Whatever it ends on: what belongs together is called the same.
+    room = MAX_BYTES - len(f"{date}  {identity}".encode()) - _LONGEST_ENDING
     told = (task.label if task.short else "") or task.plan.words
     words = _words(told, room) or _words(task.plan.tool.replace("_", " "), room)
     return f"{date} {words} {identity}{ending}"
@@ -56,7 +58,8 @@ def _ending(kind: str, url: str) -> str:
 def _words(text: str, most: int) -> str:
     """Return the letters, marks and digits of a text as words, cut between two of them to `most` bytes."""
     kept = "".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in unicodedata.normalize("NFC", text[:1000]))
-    words = " ".join(kept.split())
+    # Marks alone, as emoji leave them, are nothing to see.
+    words = " ".join(word for word in kept.split() if any(unicodedata.category(c)[0] != "M" for c in word))
     cut = words.encode(errors="ignore")[:most].decode(errors="ignore")
     if len(cut) < len(words) and words[len(cut)] != " " and " " in cut:
         whole = cut.rpartition(" ")[0]

@@ -91,7 +91,7 @@ def _find(file: BinaryIO) -> tuple[int, int, bytes]:
 def _retold(moov: bytes, end: int, title: Title) -> bytes:
     """Return the index with the title in it; what lies behind it in the file moves by what it grew."""
     boxes = list(_split(moov))
-    told = _told(next((content for kind, content in boxes if kind == b"udta"), b""), title)
+    told = _told(_only(boxes, b"udta"), title)
     others = [(kind, content) for kind, content in boxes if kind != b"udta"]
     grown = sum(8 + len(content) for _, content in others) + 8 + len(told) - len(moov)
 
@@ -104,19 +104,27 @@ def _retold(moov: bytes, end: int, title: Title) -> bytes:
 
 def _told(udta: bytes, title: Title) -> bytes:
     boxes = list(_split(udta))
-    meta = next((content for kind, content in boxes if kind == b"meta"), b"")
-    inside = dict(_split(meta[4:]))
-    if meta and inside.get(b"hdlr", b"")[8:12] != b"mdir":
+    meta = _only(boxes, b"meta")
+    inside = list(_split(meta[4:]))
+    if meta and _only(inside, b"hdlr")[8:12] != b"mdir":
         raise _Odd
-    items = list(_split(inside.get(b"ilst", b"")))
+    items = list(_split(_only(inside, b"ilst")))
     there = {kind for kind, _ in items}
     wanted = [(kind, text) for kind, text in ((_NAME, title.name), (_COMMENT, title.comment)) if text]
     new = [(kind, _text(text)) for kind, text in wanted if kind not in there]
     if not new:
         raise _Odd
-    kept = [(kind, content) for kind, content in _split(meta[4:]) if kind != b"ilst"] or [(b"hdlr", _HANDLER)]
+    kept = [(kind, content) for kind, content in inside if kind != b"ilst"] or [(b"hdlr", _HANDLER)]
     made = bytes(4) + _joined([*kept, (b"ilst", _joined([*items, *new]))])
     return _joined([*((kind, content) for kind, content in boxes if kind != b"meta"), (b"meta", made)])
+
+
+def _only(boxes: Boxes, kind: bytes) -> bytes:
+    """Return the content of the box of a kind, or nothing; of two, one would be lost."""
+    found = [content for one, content in boxes if one == kind]
+    if len(found) > 1:
+        raise _Odd
+    return found[0] if found else b""
 
 
 def _text(text: str) -> bytes:

@@ -15,13 +15,12 @@ from kling_tools.files.montage import Clip, lay_out
 from kling_tools.files.outputs import Outputs
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.fetch import measured
-from kling_tools.jobs.following import spent_on
+from kling_tools.jobs.following import recalled, spent_on
 from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.model.errors import KlingError, StorageUnavailable
 from kling_tools.model.media import TaskRef
 from kling_tools.model.specs import FilmSpec
-from kling_tools.model.step import can_be_recalled
-from kling_tools.model.tasks import Failure, Hindered, Output, Recalled, Rejected, Stored, Task
+from kling_tools.model.tasks import Failure, Hindered, Output, Rejected, Stored, Task
 
 
 async def assemble(account: Account, outputs: Outputs, film: Task) -> Task:
@@ -29,9 +28,10 @@ async def assemble(account: Account, outputs: Outputs, film: Task) -> Task:
     spec, journal = film.plan.spec, account.journal
     assert isinstance(spec, FilmSpec)
     known = await journal.get(spec.parts)
-    parts = [known[i] for i in spec.parts if i in known]
-    if gone := [part.id for part in parts if can_be_recalled(part, journal.now())]:
-        await journal.apply_all([(task_id, Recalled()) for task_id in gone])
+    for missing in (i for i in spec.parts if i not in known):
+        return await journal.apply(film.id, Hindered(journal.missing(missing).message))
+    parts = [known[i] for i in spec.parts]
+    if await recalled(account, parts) or not all(part.status.ended for part in parts):
         return await journal.apply(film.id, Hindered("Shots that were removed from this disk are fetched again."))
     try:
         output, notes = await _joined(account, outputs, film, parts)

@@ -75,10 +75,7 @@ class Journal:
             if budget is not None:
                 day = local_day(now).isoformat()
                 db.alone(f"money {day} {task.simulated}")
-                spent = _spent(db, day, task.simulated)
-                entry = ledger.hold(task, day, spent, budget)
-                bought = {part.id: ledger.hold(part, day, spent, budget) for part in parts}
-                holds = bought if task.plan.spec.kind == "film" else {task.id: entry}
+                holds = ledger.holds(task, parts, day, _spent(db, day, task.simulated), budget)
             named, *others = [insert(db, one, now) for one in (task, *parts)]
             for task_id, held in holds.items():
                 db.run("insert_hold", task_id=task_id, **vars(held))

@@ -27,9 +27,10 @@ WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
 ORDER BY created DESC;
 
 -- name: earlier_film
--- The newest one of the same request that was not finished: what it has of shots need not be bought again.
+-- The newest one of the same request that lately ended unfinished, however long that took: what it has of shots need
+-- not be bought again.
 SELECT id, document FROM tasks
-WHERE fingerprint = :fingerprint AND part_of = '' AND status IN ('failed', 'cancelled') AND created > :after
+WHERE fingerprint = :fingerprint AND part_of = '' AND status IN ('failed', 'cancelled') AND updated > :after
 ORDER BY created DESC LIMIT 1;
 
 -- name: active

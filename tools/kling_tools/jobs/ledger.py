@@ -5,6 +5,7 @@ Amounts are millionths of a US dollar. What is held counts as spent until someth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
@@ -55,6 +56,22 @@ def hold(task: Task, day: str, spent_today: int, budget: Budget) -> Entry:
     amount = to_micros(price.most)
     _within(price, amount, spent_today, budget)
     return Entry(day=day, simulated=task.simulated, state="held", held=amount)
+
+
+def holds(task: Task, parts: Sequence[Task], day: str, spent_today: int, budget: Budget) -> dict[str, Entry]:
+    """Return the entries by task: of a film each of its parts has one, and they are judged by their sum.
+
+    Raises:
+        OverBudget
+    """
+    entry = hold(task, day, spent_today, budget)
+    if task.plan.spec.kind != "film":
+        return {task.id: entry}
+    held = {part.id: hold(part, day, spent_today, budget) for part in parts}
+    # A shot of unknown price makes the sum unknown, and is no way past the limits for the others.
+    known = Price.total([part.plan.price for part in parts if part.plan.price.most is not None])
+    _within(known, sum(one.held for one in held.values()), spent_today, budget)
+    return held
 
 
 def _within(price: Price, amount: int, spent_today: int, budget: Budget) -> None:

@@ -21,9 +21,10 @@ from kling_tools.clock import Clock, local_day
 from kling_tools.files.beside import poster_of, read_record, record_of
 from kling_tools.files.locking import locked
 from kling_tools.files.opening import open_regular
+from kling_tools.jobs.following import awaited
 from kling_tools.jobs.journal import Journal, running_statuses
 from kling_tools.jobs.questions import Position, Search
-from kling_tools.model.errors import BadMedia, KlingError
+from kling_tools.model.errors import BadMedia, KlingError, StorageUnavailable
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.specs import JoinSpec
 from kling_tools.model.status import Status
@@ -95,7 +96,7 @@ class Retention:
     async def _remove(self, needed: set[Path], in_use: set[str], now: float) -> list[str]:
         kept: list[tuple[Task, int]] = []
         async for task in self._tasks((Status.SUCCEEDED.value,)):
-            await asyncio.to_thread(_unlink, task, [o for o in task.outputs if o.removed], needed)
+            await self._clear(task, needed)
             size = await asyncio.to_thread(_size, task)
             if size:
                 kept.append((task, size))
@@ -104,12 +105,24 @@ class Retention:
             why = self._why(task, total, now)
             if not why or task.id in in_use or await asyncio.to_thread(_spared, task, needed, now):
                 continue
-            files = [o for o in task.outputs if o.path]
-            await self.journal.apply(task.id, Removed(why))
-            await asyncio.to_thread(_unlink, task, files, needed)
+            await self._clear(await self.journal.apply(task.id, Removed(why)), needed)
             total -= size
             removed.append(task.id)
         return removed
+
+    async def _clear(self, task: Task, needed: set[Path]) -> None:
+        """Take from the disk what the journal calls removed, but nothing that was called back in the meantime."""
+        for output in task.outputs:
+            path = Path(output.removed)
+            if not output.removed or path in needed or not await asyncio.to_thread(_is_ours, path, output):
+                continue
+            # Whoever fetches it again takes this lock first, and finds the file as it then is.
+            lock = path.with_name(f".{path.name}.lock")
+            with suppress(StorageUnavailable):  # a disk that cannot be written keeps what is on it
+                async with locked(lock, self.journal.clock, 0.0) as held:
+                    known = (await self.journal.get([task.id])).get(task.id)
+                    if held and known is not None and output in known.outputs:
+                        await asyncio.to_thread(_unlink, task, output)
 
     def _why(self, task: Task, total: int, now: float) -> str:
         ended = task.ended_at or task.updated
@@ -153,8 +166,9 @@ def _files_of(tasks: Sequence[Task]) -> Iterator[Path]:
 
 
 def _tasks_of(tasks: Sequence[Task]) -> set[str]:
-    """Return the tasks whose results these tasks name."""
-    return {ref.task_id for task in tasks for ref in _named(task) if isinstance(ref, TaskRef)}
+    """Return the tasks whose results these tasks name or wait for."""
+    named = {ref.task_id for task in tasks for ref in _named(task) if isinstance(ref, TaskRef)}
+    return named.union(*(awaited(task.plan) for task in tasks))
 
 
 def _named(task: Task) -> Iterator[object]:
@@ -184,18 +198,15 @@ def _spared(task: Task, needed: set[Path], now: float) -> bool:
     return True
 
 
-def _unlink(task: Task, outputs: Sequence[Output], needed: set[Path]) -> None:
-    """Remove these results of a task from the disk, and what lies beside them."""
-    for output in outputs:
-        path = Path(output.path or output.removed)
-        if path in needed or not _is_ours(path, output):
-            continue
-        with suppress(OSError):
-            path.unlink()
-            if output.kind == "video":
-                poster_of(path).unlink(missing_ok=True)
-            if (read_record(record_of(path)) or {}).get("task_id") == task.id:
-                record_of(path).unlink()
+def _unlink(task: Task, output: Output) -> None:
+    """Remove a result of a task from the disk, and what lies beside it."""
+    path = Path(output.removed)
+    with suppress(OSError):
+        path.unlink()
+        if output.kind == "video":
+            poster_of(path).unlink(missing_ok=True)
+        if (read_record(record_of(path)) or {}).get("task_id") == task.id:
+            record_of(path).unlink()
 
 
 def _is_ours(path: Path, output: Output) -> bool:

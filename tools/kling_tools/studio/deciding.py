@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,9 @@ from kling_tools.clock import Clock
 from kling_tools.connect import Opened, brought_dir
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.ledger import Budget, hold
+from kling_tools.jobs.ledger import Budget, holds
 from kling_tools.jobs.orders import fingerprint
-from kling_tools.model.errors import KlingError, NeedsConfirmation, UnknownTask, quoted
+from kling_tools.model.errors import KlingError, NeedsConfirmation
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan
@@ -97,7 +98,7 @@ class Decisions:
         task = purchase.task
         await asyncio.to_thread(_check_room, self.opened.settings.output_dir, task.plan.video_seconds)
         if self.needs_confirmation(task.plan.price) and not request.confirm_cost:
-            self._ask_the_person(task)
+            self._ask_the_person(task, [shot for shot, _ in purchase.shots])
         return purchase
 
     def _task(self, account: Account, task_id: str, request: SpendingRequest, plan: Plan, mark: str) -> Task:
@@ -119,8 +120,8 @@ class Decisions:
         """Whether the person has to agree to this price first."""
         return price.most is None or price.most > self.opened.settings.confirm_above_usd
 
-    def _ask_the_person(self, task: Task) -> None:
-        hold(task, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
+    def _ask_the_person(self, task: Task, shots: Sequence[Task]) -> None:
+        holds(task, shots, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
         notes = "".join(f" {note}" for note in (*task.notes, *task.plan.notes))
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "
@@ -151,7 +152,7 @@ class Decisions:
             return request
         task = (await self.opened.journal.get([request.from_task])).get(request.from_task)
         if task is None:
-            raise UnknownTask(f"There is no task {quoted(request.from_task, 40)}.")
+            raise self.opened.journal.missing(request.from_task)
         return started(request, task)
 
     async def _brought(self, request: SpendingRequest, account: Account) -> SpendingRequest:

@@ -17,6 +17,7 @@ from kling_tools.catalog.storyboard import told
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import fingerprint
+from kling_tools.model.errors import TaskUnreadable
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Order, Plan
 from kling_tools.model.requests import CreateVideo
@@ -85,12 +86,19 @@ def _mark(account: str, marks: Sequence[str]) -> str:
 
 
 async def _earlier(journal: Journal, from_task: str, mark: str) -> list[Task]:
-    """Return the shots of the film that this one starts from or repeats, as far as they are worth taking over."""
+    """Return the shots of the film that this one starts from or repeats, as far as they are worth taking over.
+
+    Raises:
+        TaskUnreadable: one of them cannot be read.
+    """
     known = await journal.get([from_task]) if from_task else {}
     old = known.get(from_task) or await journal.earlier_film(mark)
     if old is None or not isinstance(old.plan.spec, FilmSpec):
         return []
     parts = await journal.get(old.plan.spec.parts)
+    for error in (journal.unreadable[i] for i in old.plan.spec.parts if i in journal.unreadable):
+        words = f"This was asked for before. {error.message} Whether that shot was bought is not known."
+        raise TaskUnreadable(words, advice="again=true buys every shot anew.")
     now = journal.now()
     return [parts[i] for i in old.plan.spec.parts if i in parts and await asyncio.to_thread(_is_worth, parts[i], now)]
 
@@ -132,7 +140,7 @@ def _following(task: Task, before: str) -> Task:
 
 def _in_order(shots: Sequence[Shot]) -> Iterator[Shot]:
     """Yield the shots as they go into the queue: what follows one that is not here yet waits for it."""
-    here = {shot.task.id for shot in shots if shot.task.status is Status.SUCCEEDED}
+    here = {shot.task.id for shot in shots if any(output.path for output in shot.task.outputs)}
     for number, shot in enumerate(shots, 1):
         after = shot.task.plan.after
         if not shot.mine:

@@ -156,23 +156,29 @@ class Studio:
         while True:
             (task,) = await self.tasks([task_id])
             if isinstance(task.plan.spec, FilmSpec):
-                return await self._withdraw_film(task)
-            if task.status in {Status.QUEUED, Status.WAITING}:
-                # Only as it stands here: whoever claims it first sends it, and then it is no longer ours to take back.
-                await self._journal.apply(task.id, Withdrawn(), standing=task)
+                undecided = await self._withdraw_film(task)
                 (task,) = await self.tasks([task_id])
+            else:
+                if task.status in {Status.QUEUED, Status.WAITING}:
+                    # Only as it stands here: whoever claims it first sends it, and then it is not ours to take back.
+                    await self._journal.apply(task.id, Withdrawn(), standing=task)
+                    (task,) = await self.tasks([task_id])
+                undecided = task.status in _UNDECIDED
             passed = self.clock.monotonic() - started
-            if task.status not in _UNDECIDED or passed >= OUTCOME_SECONDS:
+            if not undecided or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
 
-    async def _withdraw_film(self, film: Task) -> Task:
-        """Take back every shot that waits, and the film with them; what was sent goes on without it."""
+    async def _withdraw_film(self, film: Task) -> bool:
+        """Take back every shot that waits, and the film with them; what was sent goes on without it.
+
+        Returns whether a shot is on its way out, so that it may wait again in a moment.
+        """
         own = [shot for shot in (await self.shots([film]))[film.id] if shot.part_of == film.id]
         waiting = [shot.id for shot in own if shot.status in {Status.QUEUED, Status.WAITING}]
         if waiting or not own:
             await self._journal.apply_all([(task_id, Withdrawn()) for task_id in [film.id, *waiting]])
-        return (await self.tasks([film.id]))[0]
+        return any(shot.status is Status.SUBMITTING for shot in own)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""
