@@ -76,13 +76,14 @@ async def command(env: Mapping[str, str], *words: str) -> tuple[int, str]:
 async def bought_behind_our_back(opened: Opened, external_id: str) -> None:
     """Create a task with our credentials and without our journal."""
     account = opened.accounts[0]
-    _, order = await Decisions(opened, SystemClock()).task(FOX)
+    order = (await Decisions(opened, SystemClock()).purchase(FOX)).order
+    assert order is not None
     assert isinstance(await account.client.submit(replace(order, external_id=external_id)), Observation)
 
 
 async def in_doubt(opened: Opened) -> Task:
     """Write a task down whose answer was lost."""
-    task, _ = await Decisions(opened, SystemClock()).task(FOX)
+    task = (await Decisions(opened, SystemClock()).purchase(FOX)).task
     budget = Budget(opened.settings.max_usd_per_call, opened.settings.max_usd_per_day)
     await opened.journal.enqueue(task, budget, again=True)
     for event in (Claimed(), Doubted("cut")):
