@@ -213,7 +213,9 @@ async def test_a_forked_child_neither_is_its_parent_nor_keeps_it_alive(tmp_path:
         forked.kill()
         forked.wait(timeout=10)
         try:
-            assert not await other.lives_elsewhere(told)
+            async with asyncio.timeout(20):
+                while await other.lives_elsewhere(told):  # a child lets go as soon as it runs
+                    pass
         finally:
             os.kill(int(child), signal.SIGKILL)
     assert await other.lives_elsewhere(name)

@@ -219,13 +219,13 @@ async def _in(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(threads, work)
 
 
-def migrate(raw: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """Bring the schema up to date, in one transaction that only one process at a time is in.
+def migrate(raw: psycopg.Connection[tuple[Any, ...]], steps: Sequence[str] = ()) -> None:
+    """Bring the schema up to date by our steps or these, in one transaction that only one process at a time is in.
 
     Raises:
         StorageUnavailable: it was written by a newer version.
     """
-    steps = migrations("migrations", "postgres")
+    steps = steps or migrations("migrations", "postgres")
     if _version(raw) == len(steps):
         return
     # The session's lock and not the transaction's: only one that begins after it sees for sure what others have made.
