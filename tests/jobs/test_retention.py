@@ -100,7 +100,7 @@ async def test_what_is_young_in_use_or_not_as_it_was_stays(tmp_path: Path) -> No
         used, named, other = [await a_picture(house) for _ in range(3)]
         Path(other.outputs[0].path).write_bytes(b"a person's own")
         house.clock.time += 9 * DAY
-        os.utime(other.outputs[0].path, (house.clock.now() - 8 * DAY,) * 2)
+        os.utime(other.outputs[0].path, (house.clock.now() - 8 * DAY, house.clock.now() - 8 * DAY))
         young = await a_picture(house)
         given = (used.id, named.outputs[0].path)
         inputs = tuple(Input(role="reference", kind="image", text=text, name="references") for text in given)
@@ -201,7 +201,8 @@ async def test_copies_of_public_videos_go_when_nobody_needs_them(tmp_path: Path)
         brought.mkdir()
         for name, age in (("needed", 3), ("old", 3), ("new", 0.5)):
             (brought / name).write_bytes(b"")
-            os.utime(brought / name, (house.clock.now() - age * DAY,) * 2)
+            then = house.clock.now() - age * DAY
+            os.utime(brought / name, (then, then))
         task = a_task(plan=replace(PLAN, continues=str(brought / "needed")), now=house.clock.now())
         await house.journal.enqueue(task, None, again=False)
         await retention(house).tidy()
