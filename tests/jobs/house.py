@@ -55,8 +55,6 @@ RICH = Budget(Decimal(10), Decimal(50))
 PRICE = Decimal("0.42")
 PAID = Decimal("0.252")
 BOUND = 60.0
-#: Enough to tell what is on a film, and drawn in a third of the time.
-FPS = 8
 #: No file is drawn: for tests that are over when the provider is done.
 NO_FILES = Fault(on="file", status=503, times=1000)
 
@@ -207,7 +205,6 @@ class House:
             speed=kling_speed,
             faults=faults,
             ffmpeg=Encoder.find().path,
-            fps=FPS,
         )
         if provider is None:
             self.kling = Plug(create_app(self.config))

@@ -14,9 +14,6 @@ from urllib.request import Request, urlopen
 from kling_sandbox import ACCESS_KEY, API_KEY, SECRET_KEY, SandboxConfig, find_ffmpeg, serve
 from kling_sandbox.app import Sandbox
 
-#: Enough to tell what is on a film, and drawn in a third of the time.
-FPS = 8
-
 
 @dataclass(frozen=True)
 class Simulated:
@@ -66,13 +63,7 @@ async def simulating(
     home: Path, make: Callable[[SandboxConfig], Sandbox] = Sandbox, **config: Any
 ) -> AsyncIterator[Simulated]:
     """Serve the simulated Kling on a free port for the length of a block, as `make` makes it."""
-    settings: dict[str, Any] = {
-        "state_dir": home / "sandbox",
-        "speed": 60.0,
-        "ffmpeg": find_ffmpeg(),
-        "fps": FPS,
-        **config,
-    }
+    settings: dict[str, Any] = {"state_dir": home / "sandbox", "speed": 60.0, "ffmpeg": find_ffmpeg(), **config}
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     asked = SandboxConfig(**settings)
     serving = asyncio.create_task(serve(asked, port=0, on_started=started.set_result, app=make(asked)))

@@ -24,7 +24,6 @@ class SandboxConfig:
     `webhook_secrets` (whsec_<base64>) callbacks are signed; two of them is a rotation (kling-official 8.2).
     How the real API treats an external id that was used before is not known: with `refuses_repeats` it is refused,
     without it each call buys. `film` is served in place of every video, for trials of thousands that nobody looks at.
-    `fps` is how many frames a second its films have: the fewer, the sooner they are drawn.
     """
 
     state_dir: Path
@@ -39,4 +38,3 @@ class SandboxConfig:
     webhook_secrets: tuple[str, ...] = ()
     refuses_repeats: bool = True
     film: Path | None = None
-    fps: int = 24

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +39,6 @@ class Film:
 
     `crossfade` joins two clips by a fade of so many seconds, which both of them include. `inset` plays small in a
     corner. `sound` is a file, `tone` a chord of its own (0..255), None means silence. `bare_start`: no words at first.
-    `fps` is set by who shoots it.
     """
 
     size: tuple[int, int]
@@ -52,7 +51,6 @@ class Film:
     sound: Path | None = None
     tone: int | None = None
     bare_start: bool = False
-    fps: int = FPS
 
 
 def canvas_of(size: tuple[int, int]) -> tuple[int, int]:
@@ -64,7 +62,6 @@ def canvas_of(size: tuple[int, int]) -> tuple[int, int]:
 
 def shoot(workshop: Workshop, film: Film, target: Path) -> Path:
     """Encode the film."""
-    film = replace(film, fps=workshop.desk.config.fps)
     arguments: list[str] = []
     pictures = [clip.picture for clip in film.clips]
     moving = [path for path in (film.source, film.inset) if path is not None]
@@ -80,7 +77,7 @@ def shoot(workshop: Workshop, film: Film, target: Path) -> Path:
         graph += f";[{at}:a]apad,atrim=0:{film.seconds:g}[sound]"
     arguments += ["-filter_complex_threads", "2", "-filter_complex", graph, "-map", "[out]"]
     arguments += ["-c:v", "libx264", "-preset", "ultrafast"]  # the next one takes half as long again
-    arguments += ["-crf", "24", "-pix_fmt", "yuv420p", "-g", str(film.fps * 2), "-threads", "2"]
+    arguments += ["-crf", "24", "-pix_fmt", "yuv420p", "-g", str(FPS * 2), "-threads", "2"]
     if with_sound:
         arguments += ["-map", "[sound]", "-c:a", "aac", "-b:a", "96k", "-ac", "2"]
     arguments += ["-t", f"{film.seconds:g}", "-movflags", "+faststart", "-map_metadata", "-1"]
@@ -102,14 +99,14 @@ def _graph(film: Film, words_at: int) -> str:
             bare = film.bare_start and place == 0
             ends = place == len(clips) - 1
             words, out = words_at + place, f"w{place}"
-            steps.append(_lettered(f"v{place}", words, out, clip.seconds, rate=film.fps, bare=bare, ends=ends))
+            steps.append(_lettered(f"v{place}", words, out, clip.seconds, rate=FPS, bare=bare, ends=ends))
         steps.append("".join(f"[w{place}]" for place in range(len(clips))) + f"concat=n={len(clips)}:v=1:a=0[out]")
         return ";".join(steps)
     joined = "v0"
     if film.source is not None:
         high = round(size[1] * 0.28 / 2) * 2
         steps.append(
-            f"[0:v]fps={film.fps},scale={size[0]}:{size[1]}:force_original_aspect_ratio=increase,"
+            f"[0:v]fps={FPS},scale={size[0]}:{size[1]}:force_original_aspect_ratio=increase,"
             f"crop={size[0]}:{size[1]},setsar=1,hue=h=18,tpad=stop=-1:stop_mode=clone,split[seen][low];"
             # The source brings words of its own, which would show through the new ones: they are blurred.
             f"[low]crop=iw:{high}:0:ih-oh,scale=40:4:flags=area,scale={size[0]}:{high}:flags=bicubic[blurred];"
@@ -126,7 +123,7 @@ def _graph(film: Film, words_at: int) -> str:
     if film.inset is not None:
         edge = round(min(size) * 0.05 / 2) * 2
         steps.append(
-            f"[{len(clips)}:v]fps={film.fps},scale=-2:{round(size[1] * 0.28 / 2) * 2}[inset];"
+            f"[{len(clips)}:v]fps={FPS},scale=-2:{round(size[1] * 0.28 / 2) * 2}[inset];"
             f"[{joined}][inset]overlay=W-w-{edge}:{edge}[held]"
         )
         joined = "held"
@@ -154,20 +151,20 @@ def _lettered(stream: str, words: int, out: str, seconds: float, *, rate: int, b
 
 def _camera(film: Film, clip: Clip) -> str:
     pan = _pan_size(film.size)
-    if (rate := _rate(film)) != film.fps:
+    if (rate := _rate(film)) != FPS:
         frames = round(clip.seconds * rate)
         return f"scale={pan[0]}:{pan[1]},format=yuv420p,loop={frames}:1:0,setpts=N/{rate}/TB,fps={rate}"
-    frames = round(clip.seconds * film.fps)
+    frames = round(clip.seconds * FPS)
     eased = f"(0.5-0.5*cos(PI*on/{frames}))"
     zoom = f"1+{clip.zoom}*{eased}" if clip.zoom > 0 else f"1+{-clip.zoom}*(1-{eased})"
     return (
         f"format=yuv420p,zoompan=z='{zoom}':x='(iw-iw/zoom)*{clip.drift:.3f}':y='(ih-ih/zoom)*0.5'"
-        f":d={frames}:s={pan[0]}x{pan[1]}:fps={film.fps}"
+        f":d={frames}:s={pan[0]}x{pan[1]}:fps={FPS}"
     )
 
 
 def _rate(film: Film) -> int:
-    return film.fps if film.source is not None or film.seconds <= LONGEST_PAN_SECONDS else SLOW_FPS
+    return FPS if film.source is not None or film.seconds <= LONGEST_PAN_SECONDS else SLOW_FPS
 
 
 def _pan_size(size: tuple[int, int]) -> tuple[int, int]:
