@@ -1,6 +1,6 @@
 """Three replicas on one PostgreSQL and a thousand accounts: is the work spread, taken over, and done once?
 
-    python tests/grids/replicas.py            about three minutes; exits 1 where something is not kept
+    python tests/grids/replicas.py            exits 1 where something is not kept
     python tests/grids/replicas.py --short    fewer tasks and shorter looks at what idling costs
 
 Real processes, a real server of the tests' own, a served simulated Kling. Every replica is a whole studio with all

@@ -169,7 +169,7 @@ class Journal:
     async def claimed_by(self, task_id: str) -> Claim:
         """Return who last claimed a task."""
         row = await self._store.read(lambda db: db.row("get_claim", id=task_id))
-        return Claim(*row) if row else Claim()
+        return Claim(*row) if row else NOBODY
 
     async def get(self, ids: Sequence[str]) -> dict[str, Task]:
         """Return those of the tasks that exist and can be read."""
