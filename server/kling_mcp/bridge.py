@@ -23,6 +23,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate, Tool, ToolAnnotations
 from pydantic import AnyUrl
 
+from kling_mcp.asking import asked
 from kling_mcp.logs import incident
 from kling_mcp.replies import failure, refusal, reply
 from kling_mcp.resources import Shelf
@@ -166,8 +167,9 @@ class OperationServer(MCPServer[House]):
                 raise RuntimeError("a tool can only be called within a session")
             request = operation.parse(given(arguments, self._tools[name].input_schema["properties"]))
             studio = await context.request_context.lifespan_context.studio()
-            answer = await operation.run(studio, request, Progress(context.report_progress))
-            return reply(answer, images=self._images)
+            progress = Progress(context.report_progress)
+            answer = await asked(context, request, lambda agreed: operation.run(studio, agreed, progress))
+            return answer if isinstance(answer, InputRequiredResult) else reply(answer, images=self._images)
         except KlingError as error:
             log.info("%s: %s", name, error.code)
             return refusal(error)

@@ -15,13 +15,22 @@ import anyio
 
 # The public `read_resource` is annotated with this class, but it is not exported.
 from mcp.server.lowlevel.helper_types import ReadResourceContents as ResourceContents
+from mcp.types.version import is_version_at_least
 
 log = logging.getLogger(__name__)
 
-__all__ = ["ResourceContents", "serve_stdio"]
+__all__ = ["ResourceContents", "is_modern", "serve_stdio"]
+
+#: The revision that ended sessions: no handshake, and no requests from the server.
+STATELESS = "2026-07-28"
 
 #: How long a studio may take to close after a signal. The journal does not need it; a download in flight likes it.
 GRACE = 1.5
+
+
+def is_modern(version: str | None) -> bool:
+    """Whether a request came in a protocol without sessions."""
+    return version is not None and is_version_at_least(version, STATELESS)
 
 
 class Served(Protocol):

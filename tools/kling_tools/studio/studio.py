@@ -120,12 +120,17 @@ class Studio:
         self.settings.check()
         bought = await self._decisions.purchase(request)
         task = bought.task
+        if not self._decisions.is_agreed(request, task):
+            # Nobody is asked about what would not be bought again.
+            known = None if request.again else await self._journal.same_request(task)
+            if known is None:
+                self._decisions.ask_the_person(bought)
+            return _repeated(known, task)
         enqueued, submission = await self._engine.buy(
             task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
         )
         if submission is None:
-            note = "This is the task that the same request created before; nothing new was bought."
-            return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
+            return _repeated(enqueued.task, task)
         done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
         if not done:
             try:
@@ -328,6 +333,14 @@ class Studio:
         hint = self._callbacks.read(headers, body, self.clock.now())
         await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
         return hint.signed
+
+
+def _repeated(known: Task, asked: Task) -> Task:
+    """Return a task that was there already, with a word about it."""
+    note = "This is the task that the same request created before; nothing new was bought. again=true buys another."
+    if known.id == asked.id:
+        note = "This is the task that the person's answer has bought already; nothing new was bought."
+    return replace(known, notes=(*known.notes, note))
 
 
 def _missing(task: Task) -> str:
