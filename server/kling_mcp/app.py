@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from kling_mcp.bridge import OpenStudio, OperationServer
+from kling_mcp.bridge import OperationServer
+from kling_mcp.house import OpenStudio
 from kling_mcp.resources import Shelf
 from kling_tools.clock import Clock
 from kling_tools.operations.all import ALL, offered

@@ -19,6 +19,7 @@ from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.moves import Hear
 from kling_tools.jobs.questions import Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
@@ -199,6 +200,15 @@ class Studio:
         accounts = self._opened.accounts
         spent = await self._journal.spent_today(simulated=bool(accounts) and accounts[0].simulated)
         return max(Decimal(0), self.settings.max_usd_per_day - spent)
+
+    def listen(self, hear: Hear) -> None:
+        """Have every task's moves told from now on, also those that other processes make: in the loop, at once."""
+        self._engine.on_move = hear
+
+    @property
+    def providers(self) -> list[str]:
+        """The configured providers, the first choice first."""
+        return list(dict.fromkeys(account.route.provider for account in self._opened.accounts))
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
