@@ -8,11 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from mcp.server.extension import Extension
 
 from kling_mcp.bridge import OperationServer
 from kling_mcp.house import OpenStudio
 from kling_mcp.resources import Shelf
+from kling_mcp.tasks import JournalTasks, Tasks
 from kling_tools.clock import Clock
+from kling_tools.model.requests import SpendingRequest
 from kling_tools.operations.all import ALL, offered
 from kling_tools.settings import Settings
 
@@ -69,7 +72,14 @@ def build_server(
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],
+        extensions=extensions(),
     )
+
+
+def extensions() -> list[Extension]:
+    """Return what is offered beyond the core protocol; a client that does not know one loses nothing."""
+    paid = frozenset(operation.name for operation in ALL if issubclass(operation.request, SpendingRequest))
+    return [Tasks(JournalTasks(paid))]
 
 
 def version() -> str:

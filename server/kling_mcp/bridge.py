@@ -202,6 +202,7 @@ class OperationServer(MCPServer[House]):
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(house.keep, self._open_studio, self._idle)
+                self.notices.enter()
                 tasks.start_soon(self.notices.keep_telling)
                 try:
                     yield house

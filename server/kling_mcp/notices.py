@@ -123,6 +123,10 @@ class Notices:
 
     # --- telling ------------------------------------------------------------------------------------------------------
 
+    def enter(self) -> None:
+        """Let telling begin, until `leave`."""
+        self._over = False
+
     def leave(self) -> None:
         """Tell no more."""
         self._over = True
@@ -130,8 +134,7 @@ class Notices:
 
     async def keep_telling(self) -> None:
         """Tell what there is to tell, until `leave`."""
-        self._over = False
-        while True:
+        while not self._over:
             await self._news.wait()
             if self._over:
                 return

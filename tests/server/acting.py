@@ -15,6 +15,7 @@ from mcp.client import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
+from kling_mcp.app import extensions
 from kling_mcp.bridge import OperationServer
 from kling_mcp.resources import Shelf
 from kling_tools.catalog.catalog import Catalog
@@ -163,7 +164,14 @@ def serving(studio: Studio, *, operations: tuple[Operation[Any], ...] = ALL, ima
         yield studio
 
     shelf = Shelf(studio.settings)
-    return OperationServer(name="kling-mcp", operations=operations, open_studio=opened, shelf=shelf, images=images)
+    return OperationServer(
+        name="kling-mcp",
+        operations=operations,
+        open_studio=opened,
+        shelf=shelf,
+        images=images,
+        extensions=extensions(),
+    )
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
 #: How much faster the simulated Kling is: fast, and slow enough to be watched.
-SPEED = 100.0
+SPEED = 300.0
 
 Wire = Literal["stdio", "http"]
 every_wire = pytest.mark.parametrize("wire", ["stdio", "http"])
@@ -44,13 +45,16 @@ async def served(server: MCPServer[Any]) -> AsyncIterator[str]:
         server.streamable_http_app(), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     web = _Quiet(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(web.serve)
-        with anyio.fail_after(PATIENCE):
+    serving = asyncio.create_task(web.serve())
+    try:
+        async with asyncio.timeout(PATIENCE):
             while not web.started:
-                await anyio.sleep(0.01)
+                await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{web.servers[0].sockets[0].getsockname()[1]}/mcp"
+    finally:
         web.should_exit = True
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait({serving}, timeout=PATIENCE)
 
 
 @asynccontextmanager
