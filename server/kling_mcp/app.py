@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -48,9 +48,16 @@ do; model=auto chooses. The resource kling://guide tells how to write prompts.
 
 
 def build_server(
-    settings: Settings, *, clock: Clock | None = None, open_studio: OpenStudio | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    open_studio: OpenStudio | None = None,
+    beyond: Sequence[Extension] | None = None,
 ) -> OperationServer:
-    """Return a server for these settings; nothing is opened before it is run. Trials open another studio."""
+    """Return a server for these settings; nothing is opened before it is run.
+
+    Trials open another studio, and offer other things `beyond` the core protocol.
+    """
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Studio]:
@@ -72,7 +79,7 @@ def build_server(
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],
-        extensions=extensions(),
+        extensions=extensions() if beyond is None else beyond,
     )
 
 

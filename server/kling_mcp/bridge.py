@@ -40,7 +40,7 @@ from kling_mcp.logs import incident
 from kling_mcp.notices import Notices
 from kling_mcp.prompts import FORMS, prompt
 from kling_mcp.replies import failure, refusal, reply
-from kling_mcp.resources import Shelf
+from kling_mcp.resources import SCHEME, Shelf
 from kling_mcp.schemas import Schema, input_schema, output_schemas
 from kling_mcp.shim import ResourceContents, tells_of_changes
 from kling_tools.model.errors import KlingError, UnknownTask, quoted
@@ -126,14 +126,16 @@ class OperationServer(MCPServer[House]):
         return tools_of(self._operations.values())
 
     async def list_tools(self) -> list[Tool]:
-        """List the operations; the schemas are computed once."""
-        return list(self._tools.values())
+        """List the operations, whose schemas are computed once, and what extensions bring."""
+        return [*self._tools.values(), *await super().list_tools()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[House, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Run an operation. Whatever happens, the agent gets words of ours; cancelling only ends our waiting."""
         operation = self._operations.get(name)
+        if operation is None and any(tool.name == name for tool in await super().list_tools()):
+            return await super().call_tool(name, arguments, context)
         if operation is None:
             return failure("unknown_tool", self._unknown(name))
         try:
@@ -162,17 +164,21 @@ class OperationServer(MCPServer[House]):
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[House, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Return a prompt with what the person filled in."""
+        if any(other.name == name for other in await super().list_prompts()):
+            return await super().get_prompt(name, arguments, context)
         return prompt(name, {key: str(value) for key, value in (arguments or {}).items()})
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """List the addresses that take a name."""
-        return list(self._shelf.templates) if self._shelf else []
+        return [*(self._shelf.templates if self._shelf else []), *await super().list_resource_templates()]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[House, Any] | None = None
-    ) -> list[ResourceContents]:
+    ) -> Iterable[ResourceContents] | InputRequiredResult:
         """Read one resource; the same boundary as for tools, in the protocol's errors."""
         address = str(uri)
+        if not address.startswith(SCHEME):
+            return await super().read_resource(uri, context)
         try:
             if context is None or self._shelf is None:
                 raise ResourceNotFoundError(f"There is no resource {quoted(address, 120)}.")

@@ -73,9 +73,10 @@ class Lists:
     async def _complete(self, ctx: ServerRequestContext[House, Any], params: CompleteRequestParams) -> CompleteResult:
         tool = ""
         if isinstance(params.ref, PromptReference):
-            if params.ref.name not in PROMPTS:
+            if not any(prompt.name == params.ref.name for prompt in await self._server.list_prompts()):
                 raise MCPError(INVALID_PARAMS, f"There is no prompt {quoted(params.ref.name, 60)}.")
-            tool = PROMPTS[params.ref.name].tool
+            form = PROMPTS.get(params.ref.name)
+            tool = form.tool if form else ""
         with _told():
             offered = await complete(params.argument.name, params.argument.value, tool, ctx.lifespan_context.studio)
         return CompleteResult(completion=offered)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 MARKDOWN = "text/markdown"
 NEWEST = 50
+SCHEME = "kling://"
 
 VIDEO = "video/mp4"
 JPEG = "image/jpeg"

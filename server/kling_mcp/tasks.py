@@ -226,7 +226,7 @@ _STANDING: Mapping[str, Standing] = {"succeeded": "completed", "failed": "comple
 
 
 def _result(facts: TaskFacts) -> dict[str, Any]:
-    answer = reply(Answer(facts), images=False)
+    answer = reply(Answer(facts), images=False).model_copy(update={"is_error": facts.status == "failed"})
     result: dict[str, Any] = answer.model_dump(by_alias=True, mode="json", exclude_none=True)
     return result
 
