@@ -23,13 +23,14 @@ from kling_mcp.tasks import Tasks  # noqa: E402
 from kling_tools.settings import Settings  # noqa: E402
 
 
-async def main(folder: Path) -> None:
+async def main(folder: Path, bare: bool) -> None:
     """Serve."""
     warnings.simplefilter("ignore", MCPDeprecationWarning)
     jobs = Jobs()
     settings = Settings(data_dir=folder / "data", output_dir=folder / "out", sandbox_speed=500.0)
-    server = build_server(settings, beyond=[Tasks(jobs)])
-    add_fixtures(server, jobs)
+    server = build_server(settings, beyond=None if bare else [Tasks(jobs)])
+    if not bare:
+        add_fixtures(server, jobs)
     async with anyio.create_task_group() as group, served(server) as address:
         jobs.group = group
         print(address, flush=True)
@@ -37,4 +38,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, Path(sys.argv[1]))
+    anyio.run(main, Path(sys.argv[1]), "--bare" in sys.argv)
