@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+from mcp.server.extension import Extension
 
-from kling_mcp.bridge import OpenStudio, OperationServer
+from kling_mcp.bridge import OperationServer
+from kling_mcp.house import OpenStudio
 from kling_mcp.resources import Shelf
+from kling_mcp.tasks import JournalTasks, Tasks
 from kling_tools.clock import Clock
+from kling_tools.model.requests import SpendingRequest
 from kling_tools.operations.all import ALL, offered
 from kling_tools.settings import Settings
 
@@ -44,9 +48,16 @@ do; model=auto chooses. The resource kling://guide tells how to write prompts.
 
 
 def build_server(
-    settings: Settings, *, clock: Clock | None = None, open_studio: OpenStudio | None = None
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    open_studio: OpenStudio | None = None,
+    beyond: Sequence[Extension] | None = None,
 ) -> OperationServer:
-    """Return a server for these settings; nothing is opened before it is run. Trials open another studio."""
+    """Return a server for these settings; nothing is opened before it is run.
+
+    Trials open another studio, and offer other things `beyond` the core protocol.
+    """
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Studio]:
@@ -68,7 +79,14 @@ def build_server(
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],
+        extensions=extensions() if beyond is None else beyond,
     )
+
+
+def extensions() -> list[Extension]:
+    """Return what is offered beyond the core protocol; a client that does not know one loses nothing."""
+    paid = frozenset(operation.name for operation in ALL if issubclass(operation.request, SpendingRequest))
+    return [Tasks(JournalTasks(paid))]
 
 
 def version() -> str:

@@ -18,78 +18,44 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server import MCPServer
+from mcp.server.caching import CacheHint
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
-from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate, Tool, ToolAnnotations
+from mcp.types import (
+    CallToolResult,
+    GetPromptResult,
+    InputRequiredResult,
+    Prompt,
+    Resource,
+    ResourceTemplate,
+    Tool,
+    ToolAnnotations,
+)
 from pydantic import AnyUrl
 
+from kling_mcp.asking import asked
+from kling_mcp.house import House, OpenStudio
+from kling_mcp.lists import Lists
 from kling_mcp.logs import incident
+from kling_mcp.notices import Notices
+from kling_mcp.prompts import FORMS, prompt
 from kling_mcp.replies import failure, refusal, reply
-from kling_mcp.resources import Shelf
+from kling_mcp.resources import SCHEME, Shelf
 from kling_mcp.schemas import Schema, input_schema, output_schemas
-from kling_mcp.shim import ResourceContents
+from kling_mcp.shim import ResourceContents, tells_of_changes
 from kling_tools.model.errors import KlingError, UnknownTask, quoted
 from kling_tools.operations.operation import Operation
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
     from kling_tools.studio import Studio
 
 log = logging.getLogger(__name__)
 
-OpenStudio = Callable[[], "AbstractAsyncContextManager[Studio]"]
-
 #: After this long without a call the studio opens by itself. Hosts have the list of tools by then.
 IDLE_SECONDS = 0.5
 
-
-class House:
-    """What a running server has: its studio, which opens on first use or shortly after the start, or why it did not.
-
-    The studio's rooms take longer to load than everything else of a start, and no host waits for them: it greets and
-    asks for the list of tools. Without a studio the server still answers, and says why.
-    """
-
-    def __init__(self) -> None:
-        self._wanted = anyio.Event()
-        self._known = anyio.Event()
-        self._over = anyio.Event()
-        self._opened: Studio | Exception | None = None
-
-    async def studio(self) -> Studio:
-        """Return the studio, or raise what kept it from opening."""
-        self._wanted.set()
-        await self._known.wait()
-        if isinstance(self._opened, Exception):
-            raise self._opened.with_traceback(None)
-        assert self._opened is not None
-        return self._opened
-
-    async def keep(self, open_studio: OpenStudio, idle: float) -> None:
-        """Hold a studio open until `leave`; also unasked after `idle` seconds, to resume what is unfinished."""
-        # A studio closes in its own time: a cancelled session must not cut its last writes.
-        with anyio.CancelScope(shield=True):
-            with anyio.move_on_after(idle):
-                await self._wanted.wait()
-            if self._over.is_set():
-                return
-            try:
-                async with open_studio() as studio:
-                    self._tell(studio)
-                    await self._over.wait()
-            except Exception as error:
-                log.error("the studio failed: %s", error)
-                self._tell(error)
-
-    def leave(self) -> None:
-        """Let the studio close."""
-        self._over.set()
-        self._wanted.set()
-
-    def _tell(self, opened: Studio | Exception) -> None:
-        self._opened = opened
-        self._known.set()
+#: What a client may keep for itself, and share: these change with the version and the settings of a process only.
+_LASTING = CacheHint(ttl_ms=300_000, scope="public")
 
 
 def tools_of(operations: Iterable[Operation[Any]]) -> dict[str, Tool]:
@@ -137,7 +103,15 @@ class OperationServer(MCPServer[House]):
         idle: float = IDLE_SECONDS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, lifespan=self._open, **kwargs)
+        self.notices = Notices()
+        super().__init__(
+            *args,
+            lifespan=self._open,
+            subscriptions=self.notices.bus,
+            middleware=[tells_of_changes],
+            cache_hints=dict.fromkeys(("tools/list", "prompts/list", "resources/templates/list"), _LASTING),
+            **kwargs,
+        )
         self.closed: anyio.Event | None = None
         self._operations = {operation.name: operation for operation in operations}
         self._withheld = frozenset(withheld) - set(self._operations)
@@ -145,20 +119,23 @@ class OperationServer(MCPServer[House]):
         self._idle = idle
         self._shelf = shelf
         self._images = images
+        Lists(self, shelf, self.notices).attach()
 
     @cached_property
     def _tools(self) -> dict[str, Tool]:
         return tools_of(self._operations.values())
 
     async def list_tools(self) -> list[Tool]:
-        """List the operations; the schemas are computed once."""
-        return list(self._tools.values())
+        """List the operations, whose schemas are computed once, and what extensions bring."""
+        return [*self._tools.values(), *await super().list_tools()]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[House, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Run an operation. Whatever happens, the agent gets words of ours; cancelling only ends our waiting."""
         operation = self._operations.get(name)
+        if operation is None and any(tool.name == name for tool in await super().list_tools()):
+            return await super().call_tool(name, arguments, context)
         if operation is None:
             return failure("unknown_tool", self._unknown(name))
         try:
@@ -166,8 +143,9 @@ class OperationServer(MCPServer[House]):
                 raise RuntimeError("a tool can only be called within a session")
             request = operation.parse(given(arguments, self._tools[name].input_schema["properties"]))
             studio = await context.request_context.lifespan_context.studio()
-            answer = await operation.run(studio, request, Progress(context.report_progress))
-            return reply(answer, images=self._images)
+            progress = Progress(context.report_progress)
+            answer = await asked(context, request, lambda agreed: operation.run(studio, agreed, progress))
+            return answer if isinstance(answer, InputRequiredResult) else reply(answer, images=self._images)
         except KlingError as error:
             log.info("%s: %s", name, error.code)
             return refusal(error)
@@ -175,18 +153,32 @@ class OperationServer(MCPServer[House]):
             return failure("internal_error", fault_sentence(incident(log, f"tool {name}", error), operation))
 
     async def list_resources(self) -> list[Resource]:
-        """List what stands on the shelf."""
-        return list(self._shelf.resources) if self._shelf else []
+        """List what stands on the shelf; the tasks join where a session asks."""
+        return [*await super().list_resources(), *(self._shelf.resources if self._shelf else [])]
+
+    async def list_prompts(self) -> list[Prompt]:
+        """List what a person may pick."""
+        return [*await super().list_prompts(), *(form.listed() for form in FORMS)]
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[House, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Return a prompt with what the person filled in."""
+        if any(other.name == name for other in await super().list_prompts()):
+            return await super().get_prompt(name, arguments, context)
+        return prompt(name, {key: str(value) for key, value in (arguments or {}).items()})
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """List the addresses that take a name."""
-        return list(self._shelf.templates) if self._shelf else []
+        return [*(self._shelf.templates if self._shelf else []), *await super().list_resource_templates()]
 
     async def read_resource(
         self, uri: AnyUrl | str, context: Context[House, Any] | None = None
-    ) -> list[ResourceContents]:
+    ) -> Iterable[ResourceContents] | InputRequiredResult:
         """Read one resource; the same boundary as for tools, in the protocol's errors."""
         address = str(uri)
+        if not address.startswith(SCHEME):
+            return await super().read_resource(uri, context)
         try:
             if context is None or self._shelf is None:
                 raise ResourceNotFoundError(f"There is no resource {quoted(address, 120)}.")
@@ -212,16 +204,23 @@ class OperationServer(MCPServer[House]):
     @asynccontextmanager
     async def _open(self, _: MCPServer[House]) -> AsyncIterator[House]:
         self.closed = closed = anyio.Event()
-        house = House()
+        house = House(self._listen)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(house.keep, self._open_studio, self._idle)
+                self.notices.enter()
+                tasks.start_soon(self.notices.keep_telling)
                 try:
                     yield house
                 finally:
                     house.leave()
+                    self.notices.leave()
         finally:
             closed.set()
+
+    def _listen(self, studio: Studio) -> None:
+        self.notices.begin(studio.clock.now())
+        studio.listen(self.notices.hear)
 
 
 def fault_sentence(incident_id: str, operation: Operation[Any]) -> str:

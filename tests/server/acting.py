@@ -15,10 +15,13 @@ from mcp.client import Client
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
+from kling_mcp.app import extensions
 from kling_mcp.bridge import OperationServer
 from kling_mcp.resources import Shelf
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.clock import Clock, SystemClock
 from kling_tools.files.mp4 import VideoFacts
+from kling_tools.jobs.moves import Hear, unheard
 from kling_tools.model.errors import KlingError, UnknownTask
 from kling_tools.model.money import Price
 from kling_tools.model.plan import Route
@@ -63,6 +66,8 @@ class ActingStudio(Studio):
     fault: Exception | None = None
     look_at: Look | None = None
     bought: list[SpendingRequest] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
+    hear: Hear = unheard
 
     def _may_fail(self) -> None:
         if self.fault:
@@ -75,6 +80,13 @@ class ActingStudio(Studio):
 
     async def cancel(self, task_id: str) -> Task:
         return (await self.tasks([task_id]))[0]
+
+    def listen(self, hear: Hear) -> None:
+        self.hear = hear
+
+    @property
+    def providers(self) -> list[str]:
+        return [route.provider for route in ROUTES]
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         outcomes: list[Any] = []
@@ -152,7 +164,14 @@ def serving(studio: Studio, *, operations: tuple[Operation[Any], ...] = ALL, ima
         yield studio
 
     shelf = Shelf(studio.settings)
-    return OperationServer(name="kling-mcp", operations=operations, open_studio=opened, shelf=shelf, images=images)
+    return OperationServer(
+        name="kling-mcp",
+        operations=operations,
+        open_studio=opened,
+        shelf=shelf,
+        images=images,
+        extensions=extensions(),
+    )
 
 
 @asynccontextmanager

@@ -11,18 +11,21 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, BlobResourceContents, TextResourceContents
 from tests.server.acting import TASK_ID, ActingStudio, Era, a_look, a_task, both_eras, serving, session, settings_in
 
+from kling_mcp.app import build_server
+
 
 @both_eras
 @pytest.mark.anyio
 async def test_every_resource_is_listed_with_words_and_can_be_read(era: Era, tmp_path: Path) -> None:
-    async with session(serving(ActingStudio(settings_in(tmp_path), journal=[a_task()])), era) as client:
+    (settings := settings_in(tmp_path)).output_dir.mkdir()
+    async with session(build_server(settings), era) as client:
         listed = (await client.list_resources()).resources
-        templates = (await client.list_resource_templates()).resource_templates
-        assert {resource.uri for resource in listed} == {"kling://tasks", "kling://models", "kling://guide"}
-        assert [template.uri_template for template in templates] == [
-            "kling://tasks/{task_id}",
-            "kling://tasks/{task_id}/video",
-            "kling://tasks/{task_id}/sheet",
+        assert [resource.uri.removeprefix("kling://") for resource in listed] == [
+            "tasks",
+            "models",
+            "prices",
+            "account",
+            "guide",
         ]
         for resource in listed:
             assert resource.title
@@ -32,6 +35,31 @@ async def test_every_resource_is_listed_with_words_and_can_be_read(era: Era, tmp
             assert content.mime_type == resource.mime_type
             if content.mime_type == "application/json":
                 assert json.loads(content.text)
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_addresses_that_take_a_name_are_listed_with_words(era: Era, tmp_path: Path) -> None:
+    async with session(serving(ActingStudio(settings_in(tmp_path))), era) as client:
+        templates = (await client.list_resource_templates()).resource_templates
+    assert [template.uri_template for template in templates] == [
+        "kling://tasks/{task_id}",
+        "kling://tasks/{task_id}/video",
+        "kling://tasks/{task_id}/sheet",
+        "kling://models/{model}",
+    ]
+    assert all(template.title and template.description for template in templates)
+
+
+@both_eras
+@pytest.mark.anyio
+async def test_a_model_and_the_prices_are_read_as_facts(era: Era, tmp_path: Path) -> None:
+    async with session(serving(ActingStudio(settings_in(tmp_path))), era) as client:
+        told = [(await client.read_resource(f"kling://{name}")).contents[0] for name in ("models/kling-o1", "prices")]
+    model, prices = (json.loads(content.text) for content in told if isinstance(content, TextResourceContents))
+    assert (model["model"], "create_video" in model["tools"]) == ("kling-o1", True)
+    assert prices["usd"]["kling-o1"] == model["prices"]
+    assert prices["checked"]
 
 
 @both_eras
@@ -70,6 +98,7 @@ async def test_a_finished_task_is_seen_as_a_picture(era: Era, tmp_path: Path) ->
         "kling://tasks/k000000000000/sheet",
         "kling://tasks/k000000000000",
         "kling://tasks/../x",
+        "kling://models/kling-99",
         "kling://nothing",
         "file:///etc",
     ],

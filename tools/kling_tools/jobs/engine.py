@@ -23,6 +23,7 @@ from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.following import follow, sent_together
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
+from kling_tools.jobs.moves import Hear, Move, unheard
 from kling_tools.jobs.news import News
 from kling_tools.jobs.pace import Times
 from kling_tools.jobs.questions import Enqueued
@@ -102,6 +103,7 @@ class Engine:
         self._downloads: set[str] = set()
         self._moved: set[str] = set()
         self._loop: asyncio.Task[None] | None = None
+        self.on_move: Hear = unheard
         journal.on_change = self._changed
 
     def start(self) -> None:
@@ -331,14 +333,18 @@ class Engine:
             self._vigil.forget(task.id)
         if task.status.ended:
             self._ended(task.id, task.account)
+        self._news.told(task.account, task.id)
+        self.on_move(Move.of(task))
         if watch := self._watches.get(task.account):
-            self._news.told(task.account, task.id)
             watch.tell(task)
         self._rounds.stir(task.account)
 
     def _hear_of(self, account: str, task_id: str, task: Watched | None) -> None:
-        watch = self._watches[account]
-        if task == watch.roster[task_id]:
+        watch = self._watches.get(account)
+        before = watch.roster[task_id] if watch else None
+        film = known.part_of if (known := task or before) else ""
+        self.on_move(Move.of(task) if task else Move(task_id, None, None, film))
+        if watch is None or task == before:
             return
         if task is None:
             self._ended(task_id, account)

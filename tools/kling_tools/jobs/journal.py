@@ -69,7 +69,9 @@ class Journal:
 
         def work(db: Connection) -> Enqueued:
             db.alone(f"request {task.fingerprint}")
-            if not again and (known := _same_request(db, task, now)):
+            # By its id: the person agreed to this very task, and their answer came twice.
+            known = get_task(db, task.id) or (None if again else _same_request(db, task, now))
+            if known:
                 return Enqueued(known, repeated=True)
             holds: dict[str, Entry] = {}
             if budget is not None:
@@ -85,6 +87,15 @@ class Journal:
         for one in () if result.repeated else (result.task, *result.parts):
             self.on_change(one)
         return result
+
+    async def same_request(self, task: Task) -> Task | None:
+        """Return the task that would stand for this one, if it were bought now.
+
+        Raises:
+            TaskUnreadable: it cannot be told whether there is one.
+        """
+        now = self.clock.now()
+        return await self._store.read(lambda db: _same_request(db, task, now))
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
         """Return the film of the same request that lately ended without a result."""

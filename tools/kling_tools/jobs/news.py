@@ -15,7 +15,8 @@ from kling_tools.jobs.watched import Watched
 #: Tasks read in one go, so that nobody else waits long for the journal.
 TOGETHER = 500
 
-#: Takes an account, a task's id, and the task as it now is; nothing when it has ended.
+#: Takes an account, also one that is not configured here, a task's id, and the task as it now is; nothing when it has
+#: ended.
 Take = Callable[[str, str, Watched | None], None]
 
 
@@ -51,7 +52,9 @@ class News:
         self._told.clear()
         again = dict(self._again)
         position, written = await self._journal.news(self._position)
-        places = {i: a for i, a in (written | again).items() if a in self._accounts}
+        # At first only what has to be gone on with; from then on whatever is written, since somebody may look at it.
+        first = not self._position
+        places = {i: a for i, a in (written | again).items() if a in self._accounts or not first}
         ids = list(places)
         for start in range(0, len(ids), TOGETHER):
             part = ids[start : start + TOGETHER]

@@ -33,6 +33,7 @@ class Watched:
     not_before: float
     trouble: str
     label: str
+    part_of: str
     hinted: float = 0.0
     awaited: float = 0.0
 
@@ -54,6 +55,7 @@ class Watched:
             task.not_before,
             task.trouble,
             intern(one_label(task.label)),
+            intern(task.part_of),
             hinted,
             awaited,
         )

@@ -6,7 +6,8 @@
     |   |- Impossible            a combination no model offers
     |   |- BadMedia              a file that is missing, unreadable, too large or wrongly shaped
     |   |- OverBudget            a hard limit of the person's
-    |   |- NeedsConfirmation     the person has to agree to the price first
+    |   |- NeedsConfirmation     the person has to agree to the price first; `task` is what it is for
+    |   |- NotAgreed             the person was asked, and did not
     |   |- BadSettings           a credential or setting that is missing or wrong
     |   |- UnknownTask           no such task in the journal
     |   |- TaskUnreadable        its record in the journal is damaged, or of another version
@@ -47,7 +48,10 @@ Text from upstream goes through `quoted` and is data, never an instruction.
 from __future__ import annotations
 
 import unicodedata
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from kling_tools.model.tasks import Task
 
 Spent = Literal["no", "yes", "unknown"]
 
@@ -124,6 +128,16 @@ class NeedsConfirmation(Refused):
     """The price needs the person's consent."""
 
     code = "needs_confirmation"
+
+    def __init__(self, message: str = "", *, advice: str = "", task: Task | None = None) -> None:
+        self.task = task
+        super().__init__(message, advice=advice)
+
+
+class NotAgreed(Refused):
+    """The person was asked and did not agree."""
+
+    code = "not_agreed"
 
 
 class BadSettings(Refused):

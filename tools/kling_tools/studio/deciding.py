@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from kling_tools.catalog.storyboard import in_one_go, shot_plans
 from kling_tools.clock import Clock
@@ -82,23 +82,20 @@ class Decisions:
         return quotes
 
     async def purchase(self, request: SpendingRequest) -> Purchase:
-        """Decide a request: model, price, media, room on the disk, consent."""
+        """Decide a request: model, price, media, room on the disk. Whether the person agrees comes after."""
+        first_id = request.consent.task_id if request.consent else new_task_id()
         request = await self._whole(request)
         account = self.opened.account(request.provider)
         asked = _located(request)
         request = await self._brought(asked, account)
-        plan = await self._plan(request, account)
+        plan = await self._plan(request, account, first_id)
         if isinstance(plan, Film):
             purchase = Purchase(plan.task, None, plan.bought)
         else:
-            task_id = new_task_id()
-            order = await account.orders.prepare(plan, task_id, account.name)
-            task = self._task(account, task_id, asked, plan, fingerprint(account.name, order))
+            order = await account.orders.prepare(plan, first_id, account.name)
+            task = self._task(account, first_id, asked, plan, fingerprint(account.name, order))
             purchase = Purchase(replace(task, notes=order.notes), order)
-        task = purchase.task
-        await asyncio.to_thread(_check_room, self.opened.settings.output_dir, task.plan.video_seconds)
-        if self.needs_confirmation(task.plan.price) and not request.confirm_cost:
-            self._ask_the_person(task, [shot for shot, _ in purchase.shots])
+        await asyncio.to_thread(_check_room, self.opened.settings.output_dir, purchase.task.plan.video_seconds)
         return purchase
 
     def _task(self, account: Account, task_id: str, request: SpendingRequest, plan: Plan, mark: str) -> Task:
@@ -120,21 +117,35 @@ class Decisions:
         """Whether the person has to agree to this price first."""
         return price.most is None or price.most > self.opened.settings.confirm_above_usd
 
-    def _ask_the_person(self, task: Task, shots: Sequence[Task]) -> None:
+    def is_agreed(self, request: SpendingRequest, task: Task) -> bool:
+        """Whether the person need not be asked about this purchase, or was, and agreed to no less."""
+        if request.confirm_cost or not self.needs_confirmation(task.plan.price):
+            return True
+        consent = request.consent
+        return consent is not None and consent.covers(task.account, task.plan.model, task.plan.price.most)
+
+    def ask_the_person(self, purchase: Purchase) -> NoReturn:
+        """Refuse a purchase until the person agrees.
+
+        Raises:
+            NeedsConfirmation, OverBudget: the limits forbid it, whatever the person says.
+        """
+        task, shots = purchase.task, [shot for shot, _ in purchase.shots]
         holds(task, shots, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
         notes = "".join(f" {note}" for note in (*task.notes, *task.plan.notes))
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "
             f"{dollars(self.opened.settings.confirm_above_usd)} the person has to agree.{notes}",
             advice="Tell the person the price; if they agree, call again with confirm_cost=true.",
+            task=task,
         )
 
     async def _priced(self, request: SpendingRequest, account: Account) -> Plan:
-        plan = await self._plan(request, account)
+        plan = await self._plan(request, account, new_task_id())
         return plan.task.plan if isinstance(plan, Film) else plan
 
-    async def _plan(self, request: SpendingRequest, account: Account) -> Plan | Film:
-        """Decide a request as one task, or as a film of several."""
+    async def _plan(self, request: SpendingRequest, account: Account, first_id: str) -> Plan | Film:
+        """Decide a request as one task, or as a film of several, of which `first_id` is the whole."""
         sources = await account.sources.of(request)
         # Read in a thread when it is first used: that takes longer than a loop should stand still.
         catalog = await asyncio.to_thread(lambda: self.opened.catalog)
@@ -142,7 +153,7 @@ class Decisions:
         if isinstance(plan, Plan):
             return plan
         assert isinstance(request, CreateVideo)  # only shots have to be tasks of their own
-        ids = [new_task_id() for _ in range(1 + len(request.shots))]
+        ids = [first_id, *(new_task_id() for _ in request.shots)]
         drafts = shot_plans(catalog, request, sources, account.route, ids[1:], plan)
         return await film(account, request, drafts, ids, plan, partial(self._task, account))
 

@@ -19,6 +19,7 @@ from kling_tools.jobs import pace
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.moves import Hear
 from kling_tools.jobs.questions import Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
@@ -120,12 +121,17 @@ class Studio:
         self.settings.check()
         bought = await self._decisions.purchase(request)
         task = bought.task
+        if not self._decisions.is_agreed(request, task):
+            # Nobody is asked about what would not be bought again.
+            known = None if request.again else await self._journal.same_request(task)
+            if known is None:
+                self._decisions.ask_the_person(bought)
+            return _repeated(known, task)
         enqueued, submission = await self._engine.buy(
             task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
         )
         if submission is None:
-            note = "This is the task that the same request created before; nothing new was bought."
-            return replace(enqueued.task, notes=(*enqueued.task.notes, f"{note} again=true buys another."))
+            return _repeated(enqueued.task, task)
         done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
         if not done:
             try:
@@ -194,6 +200,15 @@ class Studio:
         accounts = self._opened.accounts
         spent = await self._journal.spent_today(simulated=bool(accounts) and accounts[0].simulated)
         return max(Decimal(0), self.settings.max_usd_per_day - spent)
+
+    def listen(self, hear: Hear) -> None:
+        """Have every task's moves told from now on, also those that other processes make: in the loop, at once."""
+        self._engine.on_move = hear
+
+    @property
+    def providers(self) -> list[str]:
+        """The configured providers, the first choice first."""
+        return list(dict.fromkeys(account.route.provider for account in self._opened.accounts))
 
     # --- looking ----------------------------------------------------------------------------------------------------
 
@@ -328,6 +343,14 @@ class Studio:
         hint = self._callbacks.read(headers, body, self.clock.now())
         await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
         return hint.signed
+
+
+def _repeated(known: Task, asked: Task) -> Task:
+    """Return a task that was there already, with a word about it."""
+    note = "This is the task that the same request created before; nothing new was bought. again=true buys another."
+    if known.id == asked.id:
+        note = "This is the task that the person's answer has bought already; nothing new was bought."
+    return replace(known, notes=(*known.notes, note))
 
 
 def _missing(task: Task) -> str:

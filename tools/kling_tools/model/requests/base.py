@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
+from kling_tools.model.consent import Consent
 from kling_tools.model.media import MediaKind
 
 _RATIO = re.compile(r"[1-9]\d?:[1-9]\d?|auto")
@@ -68,6 +69,20 @@ class SpendingRequest(Request):
     confirm_cost: bool = False
     again: bool = False
     wait_seconds: WaitSeconds = 0
+
+    #: No argument, so that nobody can write it into a call: only a face that asked the person sets it.
+    _consent: Consent | None = PrivateAttr(None)
+
+    @property
+    def consent(self) -> Consent | None:
+        """What the person agreed to when they were asked about this call."""
+        return self._consent
+
+    def agreed(self, consent: Consent) -> Self:
+        """Return the request with what the person agreed to."""
+        copy = self.model_copy()
+        copy._consent = consent
+        return copy
 
     def named_media(self) -> Iterator[tuple[str, str, MediaKind | None]]:
         """Yield each medium's argument, what was written there, and the kind it has to be; elements are left out."""

@@ -1,0 +1,181 @@
+"""Telling clients that something moved: whoever subscribed to a task, and whoever has the list of them.
+
+Moves come from the studio, its own and those of other processes. They are gathered for a moment, so that a burst is one
+notice for each address. Since 2026-07-28 a client listens on a stream of its own, which the SDK serves from a bus;
+before, it subscribed on its connection, and those are kept here for as long as the connection lives.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
+
+if TYPE_CHECKING:
+    from kling_tools.jobs.moves import Move
+
+log = logging.getLogger(__name__)
+
+#: What happens within this is told at once, together.
+GATHER_SECONDS = 0.1
+#: A client that takes nothing for so long is not told any more.
+SEND_SECONDS = 5.0
+#: Addresses that one connection may subscribe to.
+MOST_SUBSCRIBED = 1000
+#: Tasks whose last status is kept, so that what is no news is not told.
+MOST_KNOWN = 20_000
+
+TASKS = "kling://tasks"
+ACCOUNT = "kling://account"
+ENDED = frozenset({"succeeded", "failed", "cancelled", "ended"})
+
+
+class Line(Protocol):
+    """A client's connection: `at_end` says when it is over; telling it something may wait until it takes it."""
+
+    def at_end(self, forget: Callable[[], None]) -> None:
+        """Call this then."""
+        ...
+
+    async def updated(self, uri: str) -> None:
+        """Tell that an address reads otherwise."""
+        ...
+
+    async def list_changed(self) -> None:
+        """Tell that there are other addresses."""
+        ...
+
+
+class Notices:
+    """Who wants to be told what, and what is still to be told."""
+
+    def __init__(self, *, patience: float = SEND_SECONDS) -> None:
+        self._patience = patience
+        self.bus = InMemorySubscriptionBus()
+        self._since = 0.0
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._updated: dict[str, None] = {}
+        self._listed = False
+        self._news = anyio.Event()
+        self._over = False
+        self._subscribed: dict[Line, set[str]] = {}
+        self._listing: set[Line] = set()
+
+    @property
+    def listeners(self) -> int:
+        """How many connections of the older protocol are told something."""
+        return len({*self._subscribed, *self._listing})
+
+    def begin(self, now: float) -> None:
+        """Take tasks that were made before this moment for known to everybody."""
+        self._since = now
+
+    def hear(self, move: Move) -> None:
+        """Take a move, unless it is no news."""
+        status = move.status.shown if move.status else "ended"
+        before = self._known.get(move.task_id)
+        if before == status or (status == "ended" and before in ENDED):
+            return
+        self._known[move.task_id] = status
+        self._known.move_to_end(move.task_id)
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+        self._updated |= dict.fromkeys(_addresses(move, status))
+        if before is None and (move.created is None or move.created >= self._since):
+            self._listed = True
+        self._news.set()
+
+    # --- clients of the older protocol --------------------------------------------------------------------------------
+
+    def subscribe(self, line: Line, uri: str) -> None:
+        """Tell a connection from now on when this address changes.
+
+        Raises:
+            MCPError: it has too many.
+        """
+        wanted = self._subscribed.get(line)
+        if wanted is None:
+            wanted = self._subscribed[line] = set()
+            line.at_end(lambda: self._forget(line))
+        if uri not in wanted and len(wanted) >= MOST_SUBSCRIBED:
+            raise MCPError(INVALID_PARAMS, f"No more than {MOST_SUBSCRIBED} subscriptions; end some.", {"uri": uri})
+        wanted.add(uri)
+
+    def unsubscribe(self, line: Line, uri: str) -> None:
+        """Tell it no more."""
+        self._subscribed.get(line, set()).discard(uri)
+
+    def shown_the_list(self, line: Line) -> None:
+        """Tell a connection from now on when the list of resources changes: it has seen one."""
+        if line not in self._listing:
+            self._listing.add(line)
+            line.at_end(lambda: self._forget(line))
+
+    def _forget(self, line: Line) -> None:
+        self._subscribed.pop(line, None)
+        self._listing.discard(line)
+
+    # --- telling ------------------------------------------------------------------------------------------------------
+
+    def enter(self) -> None:
+        """Let telling begin, until `leave`."""
+        self._over = False
+
+    def leave(self) -> None:
+        """Tell no more."""
+        self._over = True
+        self._news.set()
+
+    async def keep_telling(self) -> None:
+        """Tell what there is to tell, until `leave`."""
+        while not self._over:
+            await self._news.wait()
+            if self._over:
+                return
+            await anyio.sleep(GATHER_SECONDS)
+            updated, listed = list(self._updated), self._listed
+            self._updated, self._listed, self._news = {}, False, anyio.Event()
+            try:
+                await self._tell(updated, listed)
+            except Exception:  # telling is a service; nothing that was paid for hangs on it
+                log.exception("clients could not be told")
+
+    async def _tell(self, updated: list[str], listed: bool) -> None:
+        if listed:
+            await self.bus.publish(ResourcesListChanged())
+        for uri in updated:
+            await self.bus.publish(ResourceUpdated(uri=uri))
+        async with anyio.create_task_group() as tasks:
+            for line in {*self._subscribed, *self._listing}:
+                wanted = [uri for uri in updated if uri in self._subscribed.get(line, ())]
+                if wanted or (listed and line in self._listing):
+                    tasks.start_soon(self._tell_one, line, wanted, listed and line in self._listing)
+
+    async def _tell_one(self, line: Line, updated: list[str], listed: bool) -> None:
+        with anyio.move_on_after(self._patience) as patience:
+            if listed:
+                await line.list_changed()
+            for uri in updated:
+                await line.updated(uri)
+        if patience.cancelled_caught:
+            log.info("a client takes no notices; it is told no more")
+            self._forget(line)
+
+
+def _addresses(move: Move, status: str) -> Iterator[str]:
+    """Yield what reads otherwise after a move."""
+    own = f"{TASKS}/{move.task_id}"
+    yield own
+    yield TASKS
+    yield ACCOUNT
+    if move.film:
+        yield f"{TASKS}/{move.film}"
+    if status in ENDED:
+        yield f"{own}/video"
+        yield f"{own}/sheet"
