@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from kling_mcp.bridge import OpenStudio, OperationServer
+from kling_mcp.gallery.offer import gallery
 from kling_mcp.resources import Shelf
 from kling_tools.clock import Clock
 from kling_tools.operations.all import ALL, offered
@@ -63,6 +64,7 @@ def build_server(
         version=version(),
         instructions=INSTRUCTIONS,
         log_level=settings.log_level,
+        extensions=[gallery()],
         operations=offered(settings),
         open_studio=open_studio or opened,
         shelf=Shelf(settings),

@@ -23,6 +23,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate, Tool, ToolAnnotations
 from pydantic import AnyUrl
 
+from kling_mcp.gallery.offer import opens
 from kling_mcp.logs import incident
 from kling_mcp.replies import failure, refusal, reply
 from kling_mcp.resources import Shelf
@@ -117,6 +118,7 @@ def _tool(operation: Operation[Any], answer: Schema) -> Tool:
             idempotent_hint=reads,
             open_world_hint=asks_kling,
         ),
+        _meta=opens(operation.facts),
     )
 
 
@@ -175,8 +177,8 @@ class OperationServer(MCPServer[House]):
             return failure("internal_error", fault_sentence(incident(log, f"tool {name}", error), operation))
 
     async def list_resources(self) -> list[Resource]:
-        """List what stands on the shelf."""
-        return list(self._shelf.resources) if self._shelf else []
+        """List what stands on the shelf, and what extensions offer."""
+        return [*(self._shelf.resources if self._shelf else ()), *await super().list_resources()]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         """List the addresses that take a name."""
@@ -188,6 +190,9 @@ class OperationServer(MCPServer[House]):
         """Read one resource; the same boundary as for tools, in the protocol's errors."""
         address = str(uri)
         try:
+            if address.startswith("ui://"):
+                pages = await super().read_resource(uri, context)
+                return [] if isinstance(pages, InputRequiredResult) else list(pages)
             if context is None or self._shelf is None:
                 raise ResourceNotFoundError(f"There is no resource {quoted(address, 120)}.")
             mime_type, content = await self._shelf.read(address, context.request_context.lifespan_context.studio)
