@@ -22,14 +22,16 @@ const wide = { width: 800, height: 560 }, narrow = { width: 360, height: 640 };
 mkdirSync(out, { recursive: true });
 
 let passed = 0;
+const contexts = new Map();
 const host = await hosting();
 const browser = await browserType.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
 
 /** Opens the app in a fresh page; a script error in it or a policy it breaks against our will is a failure. */
 async function opened(app, { viewport = wide, scheme = "light", motion = "no-preference" } = {}) {
   const { url, calls } = host.prepare({ theme: scheme, ...app });
-  const context = await browser.newContext({ viewport, colorScheme: scheme, reducedMotion: motion, deviceScaleFactor: 2 });
-  const page = await context.newPage(), faults = [];
+  const kind = { viewport, colorScheme: scheme, reducedMotion: motion, deviceScaleFactor: 1.5 }, key = JSON.stringify(kind);
+  if (!contexts.has(key)) contexts.set(key, await browser.newContext(kind));
+  const page = await contexts.get(key).newPage(), faults = [];
   page.setDefaultTimeout(PATIENCE);
   page.on("pageerror", (error) => faults.push(error.message));
   await page.goto(url);
@@ -42,7 +44,7 @@ async function opened(app, { viewport = wide, scheme = "light", motion = "no-pre
     video: () => view.locator("#film").evaluate((v) => ({ width: v.videoWidth, height: v.videoHeight, src: v.currentSrc })),
     named: (tool) => calls.filter((c) => c.name === tool),
     shot: (name) => page.screenshot({ path: join(out, `${name}.png`), animations: "disabled" }),
-    async close() { assert.deepEqual(faults, []); await context.close(); },
+    async close() { assert.deepEqual(faults, []); await page.close(); },
   };
 }
 
@@ -76,7 +78,7 @@ async function wholeWay(era, theme) {
     assert.equal(creating._meta["ui/resourceUri"], URI);
     page = (await client.readResource({ uri: URI })).contents[0];
     assert.equal(page.mimeType, MIME);
-    const input = { prompt: "a paper boat in the rain" };
+    const input = { prompt: "a paper boat in the rain", seconds: 3 };
     const created = await client.callTool({ name: "create_video", arguments: { ...input, confirm_cost: true } });
     const app = await opened({
       page, input, result: created, blob: era === "legacy",
@@ -106,6 +108,7 @@ async function wholeWay(era, theme) {
     await app.view.locator("#extend").click();
     await app.view.locator("#wish").fill("it drifts under a bridge");
     await app.has("buy", /^Extend for \$\d/);
+    assert.ok(await app.view.locator("#buy").evaluate((b) => b.getBoundingClientRect().bottom <= innerHeight));
     await app.shot(`${era}-4-price`);
     await app.view.locator("#buy").dblclick();
     await app.has("notice", "Ordered.");
@@ -153,6 +156,7 @@ for (const [name, state] of Object.entries(STATES)) {
     if (name === "hostile") {
       assert.equal(await app.view.locator("#about img, #about script, #stage script").count(), 0);
       assert.equal(await app.view.locator("#prompt").textContent(), HOSTILE);
+      assert.equal(await app.text("spent"), "It was charged.");
     }
     if (name === "unsure") assert.equal(await app.view.locator("#bar").getAttribute("aria-valuenow"), null);
     await app.shot(`state-${name.replace(/\W+/g, "-")}`);
@@ -178,6 +182,7 @@ for (const scheme of ["light", "dark"]) {
     await app.shot(`done-${scheme}-360`);
     await app.view.locator("#extend").click();
     await app.has("buy", "Extend for $0.42");
+    assert.ok(await app.view.locator("#buy").evaluate((b) => b.getBoundingClientRect().bottom <= innerHeight));
     await app.shot(`price-${scheme}-360`);
     await app.close();
   });

@@ -21,6 +21,7 @@ export function policy(csp = {}, { blob = false } = {}) {
 }
 
 const SANDBOX = `<!doctype html><meta charset="utf-8"><title>Sandbox</title>
+<meta name="color-scheme" content="light dark">
 <style>html, body, iframe { margin: 0; border: 0; width: 100%; height: 100%; display: block; background: transparent }</style>
 <script>
 const frame = document.createElement("iframe");
