@@ -1,7 +1,7 @@
 // The gallery in a real browser, inside a host after the specification: with the real server in both protocol eras, and
 // with scripted answers for what a server cannot be made to say at will. Exits 1 at the first thing that is not so.
 //
-//     node tests/gallery/drive.mjs MODULES OUT PYTHON CHROMIUM      (tests/gallery/run does all of it)
+//     node tests/gallery/drive.mjs MODULES OUT PYTHON CHROMIUM [--short]      (tests/gallery/run does all of it)
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { hosting } from "./host.mjs";
 import { film, HOSTILE, LIST, result, STATES, task } from "./states.mjs";
 
-const [modules, out, python, chromium] = process.argv.slice(2);
+const [modules, out, python, chromium, short = ""] = process.argv.slice(2);
 const require = createRequire(join(modules, "package.json"));
 const { chromium: browserType } = require("playwright-core");
 const { Client } = require("@modelcontextprotocol/client");
@@ -27,7 +27,7 @@ const host = await hosting();
 const browser = await browserType.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu", "--in-process-gpu"] });
 
 /** Opens the app in a fresh page; a script error in it or a policy it breaks against our will is a failure. */
-async function opened(app, { viewport = wide, scheme = "light", motion = "no-preference" } = {}) {
+async function opened(app, { viewport = wide, scheme = "light", motion = "reduce" } = {}) {
   const { url, calls } = host.prepare({ theme: scheme, ...app });
   const kind = { viewport, colorScheme: scheme, reducedMotion: motion, deviceScaleFactor: 1 }, key = JSON.stringify(kind);
   // A page for each kind of screen, used again and again: a new one costs more than everything that is shown on it.
@@ -52,7 +52,9 @@ async function opened(app, { viewport = wide, scheme = "light", motion = "no-pre
   };
 }
 
-async function trial(name, body) {
+/** One thing that has to be so; `long`: left out of a short run, which is CI's. */
+async function trial(name, body, { long = false } = {}) {
+  if (long && short) return;
   const started = Date.now();
   await body();
   passed += 1;
@@ -64,7 +66,7 @@ async function connected(era, data) {
     capabilities: { extensions: { "io.modelcontextprotocol/ui": { mimeTypes: [MIME] } } },
     versionNegotiation: { mode: era === "legacy" ? "legacy" : { pin: era } },
   });
-  const env = { ...process.env, KLING_DATA_DIR: join(data, "data"), KLING_OUTPUT_DIR: join(data, "out"), KLING_SANDBOX_SPEED: "14" };
+  const env = { ...process.env, KLING_DATA_DIR: join(data, "data"), KLING_OUTPUT_DIR: join(data, "out"), KLING_SANDBOX_SPEED: "20" };
   await client.connect(new StdioClientTransport({ command: python, args: ["-m", "kling_mcp"], env, stderr: "ignore" }));
   return client;
 }
@@ -144,11 +146,13 @@ const answers = (more = {}) => ({
   },
   read: async () => ({ contents: [{ uri: "", mimeType: "video/mp4", blob: clip.toString("base64") }] }),
 });
+const PIXEL = "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////" +
+  "////////////////////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA=";
 const DONE = task("kdone", "succeeded", { outputs: [film()], cost: { usd: "0.42", basis: "exact", charged_usd: "0.42" } });
 
 for (const [name, state] of Object.entries(STATES)) {
   await trial(`${name} is shown as it is`, async () => {
-    const app = await opened({ ...answers(), result: result(state) }, { motion: "reduce" });
+    const app = await opened({ ...answers(), result: result(state) }, { motion: name === "running" ? "no-preference" : "reduce" });
     await app.view.locator("#card").waitFor();
     const words = await app.view.locator("#gallery").innerText();
     const told = {
@@ -165,7 +169,7 @@ for (const [name, state] of Object.entries(STATES)) {
     if (name === "unsure") assert.equal(await app.view.locator("#bar").getAttribute("aria-valuenow"), null);
     await app.shot(`state-${name.replace(/\W+/g, "-")}`);
     await app.close();
-  });
+  }, { long: !["film", "hostile", "failed"].includes(name) });
 }
 
 for (const scheme of ["light", "dark"]) {
@@ -183,7 +187,7 @@ for (const scheme of ["light", "dark"]) {
         assert.ok(await app.view.locator("#gallery").evaluate((one) => one.scrollTop) > 0);
       }
       await app.close();
-    });
+    }, { long: scheme === "dark" && size === "wide" });
   }
   await trial(`a finished task at 360 px, ${scheme}`, async () => {
     const app = await opened({ ...answers(), result: result(DONE) }, { viewport: narrow, scheme });
@@ -194,7 +198,7 @@ for (const scheme of ["light", "dark"]) {
     assert.ok(await app.view.locator("#buy").evaluate((b) => b.getBoundingClientRect().bottom <= innerHeight));
     await app.shot(`price-${scheme}-360`);
     await app.close();
-  });
+  }, { long: scheme === "dark" });
 }
 
 await trial("a declared domain is played from, and the host is not asked for the film", async () => {
@@ -220,7 +224,7 @@ await trial("a declared domain is played from, and the host is not asked for the
 await trial("a film that cannot be played leaves its picture, path and link", async () => {
   const read = async ({ uri }) => {
     if (uri.endsWith("/video")) throw new Error("too large");
-    return { contents: [{ uri, blob: "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA=" }] };
+    return { contents: [{ uri, blob: PIXEL }] };
   };
   const app = await opened({ ...answers(), read, result: result(DONE) });
   await app.view.locator("#picture").waitFor();
@@ -259,6 +263,30 @@ await trial("a price belongs to what is bought, and what was bought before is bo
   await app.close();
 });
 
+await trial("a look opens on the picture that the agent saw, with or without a task", async () => {
+  const pixel = { type: "image", mimeType: "image/jpeg", data: PIXEL };
+  const look = (facts) => ({ content: [{ type: "text", text: "Frame at 1 s." }, pixel], structuredContent: { shows: "frame", ...facts } });
+  const app = await opened({ ...answers({ check_status: () => ({ tasks: [DONE] }) }), result: look({ task_id: "kdone" }) });
+  await app.view.locator("#picture").waitFor();
+  await app.has("sheet", "Video");
+  await app.close();
+  const alone = await opened({ ...answers(), result: look({ path: "/home/ada/clip.mp4" }) });
+  await alone.view.locator("#look").waitFor();
+  await alone.has("words", "Frame at 1 s.");
+  await alone.close();
+});
+
+await trial("the keyboard stays where it is while a film goes on", async () => {
+  let looks = 0;
+  const call = async () => { looks += 1; return result({ ...STATES.film, eta_seconds: 200 - looks }); };
+  const app = await opened({ ...answers(), call, result: result(STATES.film) });
+  await app.view.locator("#shots button").nth(1).focus();
+  while (looks < 2) await app.page.waitForTimeout(200);
+  await app.page.waitForTimeout(200);
+  assert.equal(await app.view.locator("#shots button").nth(1).evaluate((b) => b === document.activeElement), true);
+  await app.close();
+}, { long: true });
+
 await trial("an answer that is lost is not bought again from the page", async () => {
   const app = await opened({
     ...answers({ extend_video: () => { throw new Error("the line broke"); } }), result: result(DONE),
@@ -286,7 +314,7 @@ await trial("it is asked gently, not at all when it is not seen, and no more at 
   await app.page.waitForFunction(() => window.seen.answers.length === 2);
   assert.deepEqual(await app.page.evaluate(() => window.seen.answers.map((a) => [a.id, a.result])), [[901, {}], [902, {}]]);
   await app.close();
-});
+}, { long: true });
 
 await trial("every control is reached by keyboard and shows that it is", async () => {
   const app = await opened({ ...answers(), result: result(DONE) });
