@@ -11,6 +11,7 @@ import anyio.to_thread
 from mcp.server.extension import Extension
 
 from kling_mcp.bridge import OperationServer
+from kling_mcp.gallery.offer import gallery
 from kling_mcp.house import OpenStudio
 from kling_mcp.resources import Shelf
 from kling_mcp.tasks import JournalTasks, Tasks
@@ -86,7 +87,7 @@ def build_server(
 def extensions() -> list[Extension]:
     """Return what is offered beyond the core protocol; a client that does not know one loses nothing."""
     paid = frozenset(operation.name for operation in ALL if issubclass(operation.request, SpendingRequest))
-    return [Tasks(JournalTasks(paid))]
+    return [Tasks(JournalTasks(paid)), gallery()]
 
 
 def version() -> str:

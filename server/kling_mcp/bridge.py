@@ -34,6 +34,7 @@ from mcp.types import (
 from pydantic import AnyUrl
 
 from kling_mcp.asking import asked
+from kling_mcp.gallery.offer import opens
 from kling_mcp.house import House, OpenStudio
 from kling_mcp.lists import Lists
 from kling_mcp.logs import incident
@@ -83,6 +84,7 @@ def _tool(operation: Operation[Any], answer: Schema) -> Tool:
             idempotent_hint=reads,
             open_world_hint=asks_kling,
         ),
+        _meta=opens(operation.facts),
     )
 
 
@@ -153,8 +155,8 @@ class OperationServer(MCPServer[House]):
             return failure("internal_error", fault_sentence(incident(log, f"tool {name}", error), operation))
 
     async def list_resources(self) -> list[Resource]:
-        """List what stands on the shelf; the tasks join where a session asks."""
-        return [*await super().list_resources(), *(self._shelf.resources if self._shelf else [])]
+        """List what stands on the shelf, and what extensions offer; the tasks join where a session asks."""
+        return [*(self._shelf.resources if self._shelf else []), *await super().list_resources()]
 
     async def list_prompts(self) -> list[Prompt]:
         """List what a person may pick."""
