@@ -18,7 +18,9 @@ async def run(studio: Studio, request: DeleteAsset, report: Report) -> Answer:
     account = studio.account(request.provider)
     asset_id = request.id.removeprefix("element:").strip()
     if studio.caller and await account.journal.made(asset_id) is None:
-        raise InvalidArguments(f"None of your tasks made {quoted(request.id, 60)}.", advice="list_library shows what you made.")
+        raise InvalidArguments(
+            f"None of your tasks made {quoted(request.id, 60)}.", advice="list_library shows what you made."
+        )
     await account.client.desk.delete(request.kind, asset_id)
     return Answer(
         DeletedFacts(kind=request.kind, id=request.id, provider=account.route.provider, simulated=account.simulated)
