@@ -15,7 +15,7 @@ from tests.server.acting import Era, both_eras, text_of
 from tests.server.serving import ANN, PATIENCE, a_server
 
 from kling_mcp.cli import main
-from kling_mcp.http import for_callers, refusal
+from kling_mcp.web.serving import for_callers, refusal
 from kling_tools.settings import Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")]
