@@ -215,9 +215,7 @@ def run(load: Load) -> list[str]:
     print(f"{load.clients} clients, creating within {load.spread:g} s; at most {seen.most_waiting} waited at once")
     print(line("simulated Kling alone", seen.control))
     print(line("first answer", seen.answers))
-    print(
-        f"{len(seen.answers)} answers, {len(seen.errors)} errors, {len(set(ours))} tasks bought for {len(seen.tasks)} told"
-    )
+    print(f"{len(seen.answers)} answers, {len(seen.errors)} errors, {len(seen.tasks)} tasks told, {len(ours)} bought")
     print(f"CPU of {took:.0f} s: the server {server_cpu:.1f} s, the clients {mine:.1f} s; {machine()}")
     return [*wrong(seen, ours, log), *late(seen, load)]
 
