@@ -170,8 +170,7 @@ def _usable(told: object) -> Iterator[jwt.PyJWK]:
     for key in told[:MOST_KEYS] if isinstance(told, list) else []:
         if not isinstance(key, dict) or key.get("use", "sig") != "sig" or not isinstance(key.get("kid", ""), str):
             continue
-        kind = (key.get("kty"), key.get("crv"))
-        algorithm = {("RSA", None): "RS256", ("EC", "P-256"): "ES256"}.get(kind)
+        algorithm = {"RSA None": "RS256", "EC P-256": "ES256"}.get(f"{key.get('kty')} {key.get('crv')}")
         if algorithm is None or key.get("alg", algorithm) != algorithm:
             continue
         with suppress(jwt.PyJWTError, ValueError, TypeError):
