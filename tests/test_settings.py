@@ -49,6 +49,7 @@ def test_every_variable_that_is_read_is_documented_and_every_documented_one_is_r
     assert read_names == {v.name for v in VARIABLES}
     assert all(v.meaning for v in VARIABLES)
     secret = {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_WEBHOOK_SECRET", "KLING_DATABASE_URL"}
+    secret |= {"KLING_HTTP_TOKEN"}
     assert {v.name for v in VARIABLES if v.secret} == secret
 
 

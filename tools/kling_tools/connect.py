@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.client import callbacks
 from kling_tools.client.client import Client
 from kling_tools.client.local import App, Transport, in_process
 from kling_tools.client.probing import Prober
@@ -53,7 +54,10 @@ class Between:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything the studio works with. `accounts` are those one can buy from, the preferred first."""
+    """Everything the studio works with. `accounts` are those one can buy from, the preferred first.
+
+    `whole` is what this is one caller's share of.
+    """
 
     settings: Settings
     journal: Journal
@@ -63,6 +67,14 @@ class Opened:
     outputs: Outputs
     accounts: tuple[Account, ...]
     complaint: BadSettings | None
+    whole: Opened | None = None
+
+    def of(self, caller: str) -> Opened:
+        """Return the same with the journal as one caller has it: whatever they name is looked for there."""
+        journal = self.journal.of(caller)
+        orders = replace(self.orders, journal=journal)
+        accounts = tuple(account.of(journal, orders) for account in self.accounts)
+        return replace(self, journal=journal, orders=orders, accounts=accounts, whole=self)
 
     @property
     def retention(self) -> Retention:
@@ -78,6 +90,8 @@ class Opened:
         Raises:
             BadSettings: that file cannot be read, or is not valid.
         """
+        if self.whole is not None:
+            return self.whole.catalog
         place = self.settings.catalog
         if place is None:
             return Catalog.read()
@@ -131,6 +145,7 @@ def open_accounts(settings: Settings, clock: Clock, between: Between | None = No
     complaint: BadSettings | None = None
     try:
         connection = _connection(settings)
+        connection = replace(connection, callback_url=callbacks.address(settings.callback_url, connection))
         transport = in_process(_sandbox(settings)) if connection.simulated else between.transport
         client = Client(connection, clock, transport)
         accounts = (_account(client, settings, journal, orders, between.presence(offices)),)

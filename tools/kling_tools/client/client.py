@@ -93,6 +93,7 @@ class Client:
             Refused: it cannot be encoded. Unreachable: nothing left. ProviderRefused: nothing was bought.
             Unsure: everything else; `find` tells later, and only then may the same order be sent again.
         """
+        order = replace(order, callback_url=self.connection.callback_url)
         call = self._dialect.create(order)
         try:
             async with asyncio.timeout(self._submit_seconds):

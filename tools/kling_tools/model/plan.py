@@ -120,13 +120,14 @@ class Prepared:
 class Order:
     """A plan ready to be encoded. `external_id` is our own task id, unique per account (kling-official 12.16).
 
-    `media` belong to `plan.inputs`, one for one.
+    `media` belong to `plan.inputs`, one for one. `callback_url` is where the provider may tell that the task moved.
     """
 
     plan: Plan
     external_id: str
     media: tuple[Medium, ...] = field(default=(), repr=False)
     prepared: tuple[Prepared, ...] = ()
+    callback_url: str = field(default="", repr=False)
 
     @property
     def step(self) -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.clock import iso
-from kling_tools.model.errors import KlingError
+from kling_tools.model.errors import KlingError, Refused
 from kling_tools.model.library import Deduction, Pack
 from kling_tools.model.money import plain
 from kling_tools.model.requests import GetAccount
@@ -30,6 +30,8 @@ async def run(studio: Studio, request: GetAccount, report: Report) -> Answer:
     packs: list[PackFacts] = []
     deductions: list[DeductionFacts] | None = None
     try:
+        if studio.caller:
+            raise Refused("What Kling keeps of the whole account is shown to its owner only.")
         packs = [_pack(p) for p in await account.client.desk.packs(now - _PACK_DAYS * _DAY, now)]
         if request.deductions:
             deductions = await _deductions(account, since, now)

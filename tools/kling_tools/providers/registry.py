@@ -25,7 +25,7 @@ _CLEAN = re.compile(r"[!-~]*")
 
 @dataclass(frozen=True)
 class Connection:
-    """A configured provider. Its repr shows no secret.
+    """A configured provider. Its repr shows no secret; `callback_url` is one, where nothing else proves a callback.
 
     Raises:
         BadSettings: a credential with characters that no HTTP header can carry.
@@ -38,6 +38,7 @@ class Connection:
     access_key: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     simulated: bool = False
+    callback_url: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse here what would otherwise break inside the wire, with the secret in the error's text."""

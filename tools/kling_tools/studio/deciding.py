@@ -14,7 +14,7 @@ from kling_tools.clock import Clock
 from kling_tools.connect import Opened, brought_dir
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
-from kling_tools.jobs.ledger import Budget, holds
+from kling_tools.jobs.ledger import Budget, Spent, holds
 from kling_tools.jobs.orders import fingerprint
 from kling_tools.model.errors import KlingError, NeedsConfirmation
 from kling_tools.model.media import FileRef, UrlRef, parse_media
@@ -29,6 +29,8 @@ from kling_tools.studio.starting import started
 #: A generous bound for a second of video at any resolution, and for everything else.
 BYTES_PER_SECOND = 6_000_000
 LEAST_BYTES = 50_000_000
+#: So many callers' daily budgets may be spent in a day by all together, unless the settings say otherwise.
+DAYS_OF_ALL = 10
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,10 @@ class Decisions:
     def budget(self) -> Budget:
         """The person's hard limits."""
         settings = self.opened.settings
-        return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced)
+        of_all = settings.max_usd_per_day_all
+        if of_all is None:
+            of_all = DAYS_OF_ALL * settings.max_usd_per_day
+        return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced, of_all)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider.
@@ -111,6 +116,7 @@ class Decisions:
             account=account.name,
             fingerprint=mark,
             arguments=request.asked(),
+            caller=self.opened.journal.caller or "",
         )
 
     def needs_confirmation(self, price: Price) -> bool:
@@ -131,7 +137,7 @@ class Decisions:
             NeedsConfirmation, OverBudget: the limits forbid it, whatever the person says.
         """
         task, shots = purchase.task, [shot for shot, _ in purchase.shots]
-        holds(task, shots, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
+        holds(task, shots, "", Spent(), self.budget)  # nobody is asked to agree to what the limits forbid
         notes = "".join(f" {note}" for note in (*task.notes, *task.plan.notes))
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "

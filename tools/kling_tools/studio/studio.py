@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from hmac import compare_digest
 
 from kling_tools.catalog.catalog import Catalog
-from kling_tools.client.callbacks import Callbacks
+from kling_tools.client import callbacks
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace
@@ -67,17 +69,30 @@ class TaskPage:
 
 
 class Studio:
-    """One open house: journal, engine, providers, files."""
+    """One open house: journal, engine, providers, files. `caller` is whose it is at present, empty for the owner."""
 
     def __init__(self, settings: Settings, clock: Clock, opened: Opened, engine: Engine) -> None:
         self.settings = settings
         self.clock = clock
-        self._opened = opened
+        self._whole = opened
         self._engine = engine
-        self._journal: Journal = opened.journal
-        self._decisions = Decisions(opened, clock)
-        self._callbacks = Callbacks(settings.webhook_secrets)
+        self._readers = callbacks.readers(settings.webhook_secrets)
         self._workshop = Workshop(opened.journal, opened.orders, opened.outputs)
+        self._look_as("")
+
+    def for_caller(self, caller: str) -> Studio:
+        """Return the same house as one caller has it: what they ask and buy is about their tasks and their money."""
+        if caller == self.caller:
+            return self
+        own = copy(self)
+        own._look_as(caller)
+        return own
+
+    def _look_as(self, caller: str) -> None:
+        self.caller = caller
+        self._opened = self._whole.of(caller)
+        self._journal: Journal = self._opened.journal
+        self._decisions = Decisions(self._opened, self.clock)
 
     @classmethod
     @asynccontextmanager
@@ -150,7 +165,7 @@ class Studio:
             KlingError: they cannot be joined, and why.
         """
         task = await joining.decide(request, self._opened.orders, self._opened.outputs, self.clock.now())
-        return (await self._workshop.add(task)).task
+        return (await self._workshop.add(replace(task, caller=self.caller))).task
 
     async def cancel(self, task_id: str) -> Task:
         """Take a task back that waits to be sent, and return it as it then is: cancelled only where that was possible.
@@ -258,7 +273,7 @@ class Studio:
         while True:
             passed = self.clock.monotonic() - started
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
-            if not running or passed >= seconds:
+            if not running or passed >= seconds or self._engine.bell.last:
                 return tasks
             shots = await self.shots(running)
             left = max(self.eta(t, shots.get(t.id, ())) or 0 for t in running)
@@ -275,6 +290,10 @@ class Studio:
                 tasks = await self.tasks(ids)
             except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
                 tasks = [t if t.status.ended else replace(t, trouble=error.message) for t in tasks]
+
+    def hurry(self) -> None:
+        """Let nobody wait any longer: the house is about to close, and whoever waits is told how things stand."""
+        self._engine.bell.ring_out()
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""
@@ -334,13 +353,18 @@ class Studio:
         """Return what was held or settled by day and model."""
         return await self._journal.spending(since, simulated=simulated)
 
-    async def callback(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def expects(self, provider: str, token: str) -> bool:
+        """Whether this is where a provider that is configured here was told to call."""
+        own = (a.connection for a in self._opened.accounts if a.route.provider == provider in self._readers)
+        return any(compare_digest(callbacks.token(connection).encode(), token.encode()) for connection in own)
+
+    async def callback(self, provider: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Take a provider's callback: it is believed in nothing, and leads to a look. Returns whether it was signed.
 
         Raises:
-            CallbackRefused: forged, replayed, too old, or no callback; nothing was changed.
+            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed.
         """
-        hint = self._callbacks.read(headers, body, self.clock.now())
+        hint = self._readers[provider](headers, body, self.clock.now())
         await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
         return hint.signed
 
