@@ -108,8 +108,7 @@ class Journal:
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
         """Return the film of the same request that lately ended without a result."""
-        after = self.clock.now() - SAME_REQUEST_SECONDS
-        asked = {"fingerprint": fingerprint, "after": after, "caller": self.caller}
+        asked = {"fingerprint": fingerprint, "after": self.now() - SAME_REQUEST_SECONDS, "caller": self.caller}
         return await self._store.read(lambda db: next(self._readable(db.rows("earlier_film", **asked)), None))
 
     async def claim(self, task_id: str, slots: int, by: Claim = NOBODY) -> Task | None:
