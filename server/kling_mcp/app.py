@@ -34,10 +34,11 @@ with a task id. This is the only step that costs money.
 3. check_status with the task id and wait_seconds=45, again until it says succeeded or failed. Free; it takes minutes.
 4. view_video with the task id to see what was made; then give the person the file's path. Free.
 
-Money: above a limit of the person's, a tool refuses until they have agreed; tell them the price, ask, and then pass \
-confirm_cost=true. Budgets are hard. The same arguments within 10 minutes return the first task instead of buying \
-again; again=true buys once more. After an error that leaves the spending open, use list_tasks or check_status; do not \
-create again. Every tool that spends takes model, label, confirm_cost, again and wait_seconds as create_video does.
+Money: above a limit of the person's, their host asks them before a tool buys; where it cannot, the tool refuses: \
+tell them the price, ask, and then pass confirm_cost=true. Budgets are hard. The same arguments within 10 minutes \
+return the first task instead of buying again; again=true buys once more. After an error that leaves the spending \
+open, use list_tasks or check_status; do not create again. Every tool that spends takes model, label, confirm_cost, \
+again and wait_seconds as create_video does.
 Tasks outlive this chat and this program: list_tasks finds them; cancel_task takes back only what still waits. \
 Finished files are on the person's disk.
 Without an API key the server works on a built-in imitation: what is marked SIMULATED is not a Kling result and costs \

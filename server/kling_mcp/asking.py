@@ -54,12 +54,13 @@ async def asked(context: Context[Any, Any], request: Request, run: Run) -> Answe
         try:
             return await run(request)
         except NeedsConfirmation as needed:
-            if needed.task is None or not can_ask(context):
+            task = needed.task
+            if not isinstance(task, Task) or not can_ask(context):
                 raise
-            consent = consent_to(needed.task)
+            consent = consent_to(task)
             if is_modern(context.protocol_version):
-                return _form(needed.task, consent)
-            _judged(await _pushed(context, needed))
+                return _form(task, consent)
+            _judged(await _pushed(context, task, needed))
             request = request.agreed(consent)
     return await run(request)
 
@@ -105,12 +106,11 @@ def _answered(context: Context[Any, Any], request: SpendingRequest) -> SpendingR
     return request.agreed(consent)
 
 
-async def _pushed(context: Context[Any, Any], needed: NeedsConfirmation) -> Reply:
-    assert needed.task is not None
+async def _pushed(context: Context[Any, Any], task: Task, needed: NeedsConfirmation) -> Reply:
     session = context.request_context.session
     try:
         answer = await session.elicit_form(
-            message=question(needed.task), requested_schema=FORM, related_request_id=context.request_context.request_id
+            message=question(task), requested_schema=FORM, related_request_id=context.request_context.request_id
         )
     except MCPError as error:  # it said that it can ask, and cannot, as where a host has nobody in front of it
         log.info("the client could not ask: %s", error)

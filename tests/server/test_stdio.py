@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.acting import Era, both_eras
 
 from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
@@ -27,7 +28,8 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX mat
 class Process:
     """A server and the few words a host exchanges with it."""
 
-    def __init__(self, directory: Path, **env: str) -> None:
+    def __init__(self, directory: Path, era: Era, **env: str) -> None:
+        self.era = era
         clean = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
         paths = os.pathsep.join(str(ROOT / folder) for folder in ("server", "tools"))
         own = {"PYTHONPATH": paths, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
@@ -43,6 +45,12 @@ class Process:
             )
         self._number = 0
 
+    def envelope(self) -> dict[str, Any]:
+        """Return what a request of this era carries besides its own."""
+        about = "io.modelcontextprotocol"
+        told = {f"{about}/protocolVersion": "2026-07-28", f"{about}/clientCapabilities": {}}
+        return {} if self.era == "legacy" else {"_meta": told}
+
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
         self._send({"jsonrpc": "2.0", "method": method, "params": params})
@@ -50,7 +58,7 @@ class Process:
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a request and return its answer; every line that comes is a message of the protocol."""
         self._number += 1
-        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": {**params, **self.envelope()}})
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             answer: dict[str, Any] = json.loads(line)
@@ -59,7 +67,9 @@ class Process:
         raise AssertionError(f"the server ended: {self.errors.read_text()}")
 
     def greet(self) -> dict[str, Any]:
-        """Shake hands as a host of 2025 does."""
+        """Shake hands as a host of 2025 does, or ask who is there as one does since."""
+        if self.era != "legacy":
+            return self.ask("server/discover")
         me = {"name": "host", "version": "1"}
         answer = self.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=me)
         self.tell("notifications/initialized")
@@ -78,9 +88,9 @@ class Process:
 
 
 @contextmanager
-def running(directory: Path, **env: str) -> Iterator[Process]:
+def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
     """Run a server; whatever a test does with it, it is dead after a while."""
-    server = Process(directory, **env)
+    server = Process(directory, era, **env)
     watchdog = threading.Timer(PATIENCE, server.process.kill)
     watchdog.start()
     try:
@@ -94,11 +104,13 @@ def running(directory: Path, **env: str) -> Iterator[Process]:
         server.process.wait(PATIENCE)
 
 
-def test_a_host_is_greeted_and_every_line_is_protocol(tmp_path: Path) -> None:
-    with running(tmp_path, KLING_LOG_LEVEL="DEBUG") as server:
+@both_eras
+def test_a_host_is_greeted_and_every_line_is_protocol(era: Era, tmp_path: Path) -> None:
+    with running(tmp_path, era, KLING_LOG_LEVEL="DEBUG") as server:
         hello = server.greet()["result"]
-        assert hello["serverInfo"]["name"] == "kling-mcp"
-        assert "icons" not in hello["serverInfo"]
+        server_info = hello.get("serverInfo") or hello["_meta"]["io.modelcontextprotocol/serverInfo"]
+        assert server_info["name"] == "kling-mcp"
+        assert "icons" not in server_info
         assert "estimate_cost" in hello["instructions"]
         assert len(server.ask("tools/list")["result"]["tools"]) == len(offered(Settings.from_env({})))
         listed = server.ask("tools/call", name="list_tasks", arguments={})["result"]
@@ -108,16 +120,18 @@ def test_a_host_is_greeted_and_every_line_is_protocol(tmp_path: Path) -> None:
         assert server.rest() == (0, "")
 
 
-def test_arguments_that_are_no_object_are_an_error_and_not_the_end(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
+@both_eras
+def test_arguments_that_are_no_object_are_an_error_and_not_the_end(era: Era, tmp_path: Path) -> None:
+    with running(tmp_path, era) as server:
         server.greet()
         answer = server.ask("tools/call", name="list_models", arguments=["kling-3.0"])
         assert answer.get("error") or answer["result"]["isError"]
         assert "result" in server.ask("tools/list")
 
 
-def test_secrets_of_the_environment_never_reach_the_log(tmp_path: Path) -> None:
-    with running(tmp_path, KLING_API_KEY="LEAK-key-1234", KLING_LOG_LEVEL="DEBUG") as server:
+@both_eras
+def test_secrets_of_the_environment_never_reach_the_log(era: Era, tmp_path: Path) -> None:
+    with running(tmp_path, era, KLING_API_KEY="LEAK-key-1234", KLING_LOG_LEVEL="DEBUG") as server:
         server.greet()
         server.ask("tools/call", name="list_tasks", arguments={"query": "LEAK-key-1234"})
         server.process.send_signal(signal.SIGTERM)
@@ -125,11 +139,14 @@ def test_secrets_of_the_environment_never_reach_the_log(tmp_path: Path) -> None:
         assert "LEAK" not in server.errors.read_text()
 
 
+@both_eras
 @pytest.mark.parametrize(
     ("number", "used"), [(signal.SIGTERM, True), (signal.SIGINT, False)], ids=["with an open studio", "idle"]
 )
-def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(number: int, used: bool, tmp_path: Path) -> None:
-    with running(tmp_path) as server:
+def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(
+    era: Era, number: int, used: bool, tmp_path: Path
+) -> None:
+    with running(tmp_path, era) as server:
         server.greet()
         if used:
             server.ask("tools/call", name="list_tasks", arguments={})
@@ -138,15 +155,16 @@ def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(number: int, u
         assert "Traceback" not in server.errors.read_text()
 
 
-def test_a_host_that_stops_reading_is_no_fault_of_ours(tmp_path: Path) -> None:
-    with running(tmp_path) as server:
+@both_eras
+def test_a_host_that_stops_reading_is_no_fault_of_ours(era: Era, tmp_path: Path) -> None:
+    with running(tmp_path, era) as server:
         server.greet()
         assert server.process.stdout is not None
         server.process.stdout.close()
         with suppress(BrokenPipeError):
             for _ in range(100):
                 server.tell("notifications/initialized")
-                server._send({"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": {}})
+                server._send({"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": server.envelope()})
         with suppress(BrokenPipeError):
             assert server.process.stdin is not None
             server.process.stdin.close()

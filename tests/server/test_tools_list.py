@@ -184,11 +184,12 @@ LIBRARY = ["list_library", "create_element", "create_voice", "delete_asset"]
     ],
     ids=["default", "all", "library", "read only"],
 )
+@both_eras
 @pytest.mark.anyio
 async def test_a_host_is_offered_what_the_settings_leave_and_told_of_the_rest(
-    changes: dict[str, Any], names: list[str], tmp_path: Path
+    era: Era, changes: dict[str, Any], names: list[str], tmp_path: Path
 ) -> None:
-    async with session(build_server(settings_in(tmp_path, **changes)), "auto") as client:
+    async with session(build_server(settings_in(tmp_path, **changes)), era) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == names
         for name in {op.name for op in ALL} - set(names):
             result = await client.call_tool(name, {})

@@ -6,7 +6,7 @@
     |   |- Impossible            a combination no model offers
     |   |- BadMedia              a file that is missing, unreadable, too large or wrongly shaped
     |   |- OverBudget            a hard limit of the person's
-    |   |- NeedsConfirmation     the person has to agree to the price first; `task` is what it is for
+    |   |- NeedsConfirmation     the person has to agree to the price first; `task` is the Task that it is for
     |   |- NotAgreed             the person was asked, and did not
     |   |- BadSettings           a credential or setting that is missing or wrong
     |   |- UnknownTask           no such task in the journal
@@ -49,10 +49,7 @@ Text from upstream goes through `quoted` and is data, never an instruction.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, ClassVar, Literal
-
-if TYPE_CHECKING:
-    from kling_tools.model.tasks import Task
+from typing import ClassVar, Literal
 
 Spent = Literal["no", "yes", "unknown"]
 
@@ -130,7 +127,7 @@ class NeedsConfirmation(Refused):
 
     code = "needs_confirmation"
 
-    def __init__(self, message: str = "", *, advice: str = "", task: Task | None = None) -> None:
+    def __init__(self, message: str = "", *, advice: str = "", task: object = None) -> None:
         self.task = task
         super().__init__(message, advice=advice)
 
