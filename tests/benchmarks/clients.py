@@ -1,7 +1,7 @@
 """Two hundred clients at once over HTTP: each creates a task on the simulated Kling and waits until it is here.
 
     python tests/benchmarks/clients.py             two or three minutes; exits 1 where a limit is not kept
-    python tests/benchmarks/clients.py --short     for CI: 24 clients, half a minute; no task lost, doubled or shown to others
+    python tests/benchmarks/clients.py --short     for CI: 24 clients; latency is not judged
 
 Three processes with real sockets: the simulated Kling, `kling-mcp serve --http`, and the clients, half of each protocol
 era, ten to a caller. All have a session before the first creates; each creates at a moment of its own within `spread`
@@ -245,7 +245,8 @@ def late(seen: Seen, load: Load) -> list[str]:
     """Return whether answers took too long. All at the same moment, and a few only, are measured and not judged."""
     added = p99(seen.answers) - p99(seen.control)
     print(f"p99 is {1000 * added:.0f} ms above the simulated Kling's (limit {1000 * MOST_ADDED:.0f} ms)")
-    return [f"p99 is {1000 * added:.0f} ms above"] if load.spread and load.clients >= ENOUGH and added > MOST_ADDED else []
+    judged = load.spread > 0 and load.clients >= ENOUGH
+    return [f"p99 is {1000 * added:.0f} ms above"] if judged and added > MOST_ADDED else []
 
 
 def main() -> int:
