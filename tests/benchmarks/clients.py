@@ -1,7 +1,7 @@
 """Two hundred clients at once over HTTP: each creates a task on the simulated Kling and waits until it is here.
 
     python tests/benchmarks/clients.py             two or three minutes; exits 1 where a limit is not kept
-    python tests/benchmarks/clients.py --short     for CI: 24 clients, half a minute
+    python tests/benchmarks/clients.py --short     for CI: 24 clients; latency is not judged
 
 Three processes with real sockets: the simulated Kling, `kling-mcp serve --http`, and the clients, half of each protocol
 era, ten to a caller. All have a session before the first creates; each creates at a moment of its own within `spread`
@@ -49,6 +49,8 @@ from kling_tools.providers.registry import sandbox_connection  # noqa: E402
 #: What the first answer of a paid call may take longer than the simulated Kling itself, at the 99th percentile.
 MOST_ADDED = 0.150
 A_CALLER = 10
+#: Of fewer, one slow answer is the 99th percentile.
+ENOUGH = 100
 #: Nothing waits longer: what is not here by then is lost.
 BOUND = 240.0
 
@@ -240,10 +242,11 @@ def wrong(seen: Seen, ours: list[str], log: str) -> list[str]:
 
 
 def late(seen: Seen, load: Load) -> list[str]:
-    """Return whether answers took too long; all at the same moment is measured, and not judged."""
+    """Return whether answers took too long. All at the same moment, and a few only, are measured and not judged."""
     added = p99(seen.answers) - p99(seen.control)
     print(f"p99 is {1000 * added:.0f} ms above the simulated Kling's (limit {1000 * MOST_ADDED:.0f} ms)")
-    return [f"p99 is {1000 * added:.0f} ms above"] if load.spread and added > MOST_ADDED else []
+    judged = load.spread > 0 and load.clients >= ENOUGH
+    return [f"p99 is {1000 * added:.0f} ms above"] if judged and added > MOST_ADDED else []
 
 
 def main() -> int:
