@@ -205,6 +205,7 @@ class House:
             speed=kling_speed,
             faults=faults,
             ffmpeg=Encoder.find().path,
+            hasty=True,
         )
         if provider is None:
             self.kling = Plug(create_app(self.config))
