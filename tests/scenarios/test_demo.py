@@ -37,7 +37,7 @@ async def run(*words: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": paths, **env},
         cwd=cwd,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 90)
+    said, _ = await asyncio.wait_for(process.communicate(), 450)
     return process.returncode or 0, said.decode()
 
 
@@ -46,7 +46,7 @@ async def probe(path: Path) -> str:
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     words = (find_ffmpeg(), "-hide_banner", "-i", str(path))
     process = await asyncio.create_subprocess_exec(*words, stderr=pipe, stdout=nowhere)
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), 150)
     return said.decode()
 
 
@@ -55,7 +55,7 @@ async def middle_frame(path: Path, to: Path) -> Image.Image:
     process = await asyncio.create_subprocess_exec(
         find_ffmpeg(), "-loglevel", "error", "-y", "-ss", "2.5", "-i", str(path), "-frames:v", "1", str(to)
     )
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), 150) == 0
     return Image.open(to).convert("RGB")
 
 
@@ -97,14 +97,14 @@ async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> 
 
 
 async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path) -> None:
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)
         assert status == 0, said
         assert len(await kling.tasks()) == 1
 
 
 async def test_the_demo_against_a_port_names_a_wrong_secret(tmp_path: Path) -> None:
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("demo", "a fox", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "secret" in said.lower()
@@ -138,7 +138,7 @@ async def test_the_demo_goes_to_no_loopback_address_that_is_not_simulated(tmp_pa
 async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_secret(tmp_path: Path) -> None:
     status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
     assert status == 0, said
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("doctor", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "FAIL  provider" in said

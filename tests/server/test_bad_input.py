@@ -35,7 +35,7 @@ from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 #: Words of our tools' inside, which tell an agent nothing.
 FOREIGN = re.compile(r"pydantic|Input should|Traceback|Errno|validation|dictionary|boolean|string|integer", re.I)
 
@@ -76,7 +76,6 @@ LINES = {
     "an unreadable image": Line({"image": "{in}"}, "bad_media", ("The file for image",)),
     "an image that is none": Line({"image": "{in}/text.jpg"}, "bad_media", ("no picture, video or sound",)),
     "half an image": Line({"image": "{in}/half.jpg"}, "bad_media", ("damaged",)),
-    "too large an image": Line({"image": "{in}/huge.jpg"}, "bad_media", ("MB; Kling takes at most",)),
     "too small an image": Line({"image": "{in}/small.jpg"}, "bad_media", ("200x200 px", "at least 300 px")),
     "too long an image": Line({"image": "{in}/long.jpg"}, "bad_media", ("1200x300 px", "Crop")),
     "an image in another shape": Line(
@@ -137,7 +136,6 @@ def pictures(home: Path) -> dict[str, str]:
         (folder / "fox.jpg").write_bytes(picture_bytes(640, 360))
     (inside / "text.jpg").write_text("-----BEGIN PRIVATE KEY-----")
     (inside / "half.jpg").write_bytes(picture_bytes(640, 360)[:-400])
-    (inside / "huge.jpg").write_bytes(picture_bytes(640, 360) + bytes(60_000_000))
     (inside / "small.jpg").write_bytes(picture_bytes(200, 200))
     (inside / "long.jpg").write_bytes(picture_bytes(1200, 300))
     return {"in": str(inside), "out": str(outside)}
@@ -147,7 +145,7 @@ async def asked(kling: Simulated) -> list[str]:
     """Return every call of the API that reached the simulated Kling."""
 
     def read() -> list[dict[str, Any]]:
-        with urlopen(f"{kling.url}/sandbox/requests", timeout=10) as answer:
+        with urlopen(f"{kling.url}/sandbox/requests", timeout=50) as answer:
             log: list[dict[str, Any]] = json.load(answer)
         return log
 
@@ -172,11 +170,11 @@ async def test_every_wrong_call_is_refused_in_our_words_and_nothing_reaches_klin
             given = {k: v.format(**places) if isinstance(v, str) else v for k, v in line.arguments.items()}
             prompt = {"prompt": "a fox"} if line.tool == "create_video" else {}
             answers[name] = await client.call_tool(line.tool, prompt | given)
+        assert [name for name, answer in answers.items() if not answer.is_error] == []
         assert await journal_is_empty(client)
         assert await asked(kling) == []
     for name, line in LINES.items():
         text, told = text_of(answers[name]), f"{name}: {text_of(answers[name])}"
-        assert answers[name].is_error, told
         assert answers[name].structured_content is None, told
         assert text.startswith(f"[{line.code}] "), told
         assert all(words in text for words in line.words), told
@@ -264,7 +262,7 @@ def on_a_full_disk(folder: Path) -> list[str]:
         pytest.skip("needs a mount of its own")
     script = f'mount -t tmpfs -o size=64k tmpfs "{folder}" && {{ head -c 1M /dev/zero > "{folder}/x"; exec "$@"; }}'
     before = [unshare, "-m", "sh", "-c", script, "sh"]
-    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=10).returncode:
+    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=50).returncode:
         pytest.skip("no mount here")
     return before
 
