@@ -143,13 +143,18 @@ class OperationServer(MCPServer[House]):
         try:
             if context is None:
                 raise RuntimeError("a tool can only be called within a session")
+            log.debug("request %s: %s %s", context.request_id, name, arguments)
             request = operation.parse(given(arguments, self._tools[name].input_schema["properties"]))
             studio = await context.request_context.lifespan_context.studio()
             progress = Progress(context.report_progress)
             answer = await asked(context, request, lambda agreed: operation.run(studio, agreed, progress))
-            return answer if isinstance(answer, InputRequiredResult) else reply(answer, images=self._images)
+            if isinstance(answer, InputRequiredResult):
+                return answer
+            named = getattr(answer.facts, "task_id", "")
+            log.info("request %s: %s %s", context.request_id, name, f"task {named}" if named else "answered")
+            return reply(answer, images=self._images)
         except KlingError as error:
-            log.info("%s: %s", name, error.code)
+            log.info("request %s: %s %s", context.request_id if context else "", name, error.code)
             return refusal(error)
         except Exception as error:
             return failure("internal_error", fault_sentence(incident(log, f"tool {name}", error), operation))

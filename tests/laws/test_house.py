@@ -106,7 +106,7 @@ def test_names_say_what_is_inside() -> None:
 
 def is_command(path: str) -> bool:
     """Whether a file is run by people: it prints a table, and waits for real processes."""
-    return path.startswith(("tests/benchmarks/", "tests/conformance/", "tests/grids/"))
+    return path.startswith(("tests/benchmarks/", "tests/conformance/", "tests/examples/", "tests/grids/"))
 
 
 def test_nothing_prints_because_stdout_is_the_protocol() -> None:

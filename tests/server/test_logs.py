@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import logging
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
+from tests.server.acting import TASK_ID, ActingStudio, an_operation, serving, session, settings_in
 
 from kling_mcp.logs import HIDDEN, CleanFormatter
+from kling_tools.model.requests import Request
+from kling_tools.operations.operation import Answer, Report
+from kling_tools.studio import Studio
 
 KEY, SECRET = "api-key-kling-12+34/5", "secret-key-of-mine"
 FORMATTER = CleanFormatter((KEY, SECRET, ""))
+
+
+class Wish(Request):
+    """Words that only the person and the provider should read."""
+
+    prompt: str
+
+
+class Noted(BaseModel):
+    """An answer that names a task."""
+
+    task_id: str
 
 
 def logged(message: str, *args: object, error: BaseException | None = None) -> str:
@@ -54,3 +74,22 @@ def test_no_text_around_a_secret_lets_it_through(before: str, after: str) -> Non
 
 def test_ordinary_lines_stay_as_they_are() -> None:
     assert logged("task %s is processing", "k1").endswith("task k1 is processing")
+
+
+@pytest.mark.parametrize(("level", "told"), [("INFO", False), ("DEBUG", True)])
+@pytest.mark.anyio
+async def test_a_call_is_logged_with_its_ids_and_its_prompt_only_where_one_debugs(
+    level: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run(studio: Studio, request: Request, report: Report) -> Answer:
+        return Answer(Noted(task_id=TASK_ID))
+
+    operation = replace(an_operation(run), request=Wish, facts=Noted)
+    server = serving(ActingStudio(settings_in(tmp_path)), operations=(operation,))
+    with caplog.at_level(level, logger="kling_mcp"):
+        async with session(server, "auto") as client:
+            await client.call_tool("try_it", {"prompt": "a fox that nobody may hear of"})
+    lines = [FORMATTER.format(record) for record in caplog.records if record.name.startswith("kling_mcp")]
+    (line,) = (line for line in lines if f"try_it task {TASK_ID}" in line)
+    assert re.search(r"request \S+: try_it", line)
+    assert any("a fox" in line for line in lines) is told

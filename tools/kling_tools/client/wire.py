@@ -21,6 +21,7 @@ from kling_tools.clock import Clock
 from kling_tools.model.errors import BadSettings, KlingError, ProviderBroken, Unreachable, Unsure, quoted
 from kling_tools.providers.dialect import WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
+from kling_tools.telemetry import span
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
@@ -87,12 +88,26 @@ class Wire:
         self._transport = transport
         self._timeout = httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
         self._clients: dict[bool, httpx2.AsyncClient] = {}
+        self._told = {"gen_ai.provider.name": connection.provider, "server.address": self._origin[1]}
 
     def __repr__(self) -> str:
         """Show where it leads, and no secret."""
         return f"Wire({self.base_url!r})"
 
     async def send(self, call: WireCall) -> WireAnswer:
+        """Send one request, signed, and return the whole answer; a span tells of it, without its path.
+
+        Raises:
+            Unreachable, Unsure, ProviderBroken: as in `_sent`.
+        """
+        with span(call.method, {**self._told, "http.request.method": call.method}, client=True) as told:
+            answer = await self._sent(call)
+            told.set_attribute("http.response.status_code", answer.status)
+            if answer.status >= 400:
+                told.set_attribute("error.type", str(answer.status))
+            return answer
+
+    async def _sent(self, call: WireCall) -> WireAnswer:
         """Send one request, signed, and return the whole answer; redirects are not followed.
 
         Raises:

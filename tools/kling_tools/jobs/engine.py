@@ -15,6 +15,7 @@ from typing import Any
 
 from kling_tools.clock import Clock
 from kling_tools.files.outputs import Outputs
+from kling_tools.jobs import telling
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
@@ -37,6 +38,7 @@ from kling_tools.model.errors import KlingError, StorageUnavailable
 from kling_tools.model.plan import Order
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Hindered, Task
+from kling_tools.telemetry import span
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +145,11 @@ class Engine:
         self._mine |= ids
         self._starting |= ids
         try:
-            enqueued = await self._journal.enqueue(task, budget, again=again, parts=tasks)
+            with span("kling.hold", telling.of(task)):
+                enqueued = await self._journal.enqueue(task, budget, again=again, parts=tasks)
             if enqueued.repeated:
                 return enqueued, None
+            telling.created((enqueued.task, *enqueued.parts))
             account = self.accounts[task.account]
             if task.status is Status.QUEUED:
                 return enqueued, self._begin(task.id, task.account, submit(account, task, order))
@@ -336,6 +340,7 @@ class Engine:
         self._news.told(task.account, task.id)
         self.on_move(Move.of(task))
         if watch := self._watches.get(task.account):
+            telling.changed(known.status if (known := watch.roster[task.id]) else None, task)
             watch.tell(task)
         self._rounds.stir(task.account)
         self.bell.ring(task.id)
@@ -375,6 +380,7 @@ class Engine:
             self._held.add(name)
             await self._learn()
             await self._do_what_is_due(account)
+            telling.standing(name, (task.status for task in self._watches[name].roster.waiting()))
         elif self._mine:
             # Who watches may be forbidden to send, or busy; what was agreed on here is sent from here.
             await self.pump(account)

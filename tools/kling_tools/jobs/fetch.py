@@ -19,6 +19,7 @@ from kling_tools.files.pictures import Damaged, read_header, sniff
 from kling_tools.files.sounds import BrokenSound, read_sound
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.keepsakes import lay_beside, title_of
+from kling_tools.jobs.telling import spanned
 from kling_tools.model.errors import BadMedia, EncoderMissing, KlingError, LinkExpired, MediaFailed, UnknownTask
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.tasks import Hindered, Output, Seen, Stored, Task
@@ -26,6 +27,7 @@ from kling_tools.model.tasks import Hindered, Output, Seen, Stored, Task
 log = logging.getLogger(__name__)
 
 
+@spanned("kling.fetch")
 async def fetch(account: Account, outputs: Outputs, task: Task) -> Task:
     """Download every output that is not here yet; returns the task as it now is."""
     if not task.outputs:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.questions import Claim
+from kling_tools.jobs.telling import spanned
 from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
     AnswerLost,
@@ -53,6 +54,7 @@ STALE_SECONDS = 60.0
 WRITE_AGAIN_SECONDS = 5.0
 
 
+@spanned("kling.submit")
 async def submit(account: Account, task: Task, order: Order | None = None) -> tuple[Task, KlingError | None]:
     """Send a queued task if it is ours to send; returns the task as it now is, and the refusal if there was one.
 

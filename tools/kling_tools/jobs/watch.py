@@ -17,10 +17,12 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.pace import Expected, Times
 from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.roster import Roster
+from kling_tools.jobs.telling import detected
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.errors import KlingError
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Event, Hindered, Seen, Task
+from kling_tools.telemetry import span
 
 #: Between two questions that the provider does not answer: a key it refuses must not knock every five seconds.
 FIRST_SILENCE, LONGEST_SILENCE = 5.0, 60.0
@@ -78,6 +80,7 @@ class Watch:
             self._next = min(self._next, self._due(now))
         elif now.status is Status.FETCHING and before and before.runs and (took := self._took(now)):
             self._times.add((task.account, now.model, now.length), took)
+            detected(task, min(self._gap, task.updated - (task.accepted_at or task.updated)))
 
     def hear(self, task_id: str, now: Watched | None) -> bool:
         """Take how a task stands in the journal, whoever wrote it; return whether somebody was told that it moved."""
@@ -211,7 +214,9 @@ class Watch:
         fresh = {t.remote.id for t in running.values() if t.remote and 0 <= now - (t.accepted_at or 0) < FRESH_SECONDS}
         remotes = [t.remote for t in running.values() if t.remote]
         try:
-            sight = await self.account.client.survey(remotes, fresh)
+            with span("kling.look", {"kling.account": self.account.name, "kling.tasks": len(remotes)}) as told:
+                sight = await self.account.client.survey(remotes, fresh)
+                told.set_attribute("kling.requests", sight.requests)
         except KlingError as error:
             # What runs there goes on without us: a look that fails delays, and never ends, a task.
             self._rests.rest(self.key, FIRST_SILENCE, LONGEST_SILENCE)

@@ -17,7 +17,7 @@ from kling_tools.catalog.catalog import Catalog
 from kling_tools.client import callbacks
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
-from kling_tools.jobs import pace
+from kling_tools.jobs import pace, telling
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
@@ -38,6 +38,7 @@ from kling_tools.studio import joining
 from kling_tools.studio.deciding import Decisions, Quote
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
+from kling_tools.telemetry import span
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -134,7 +135,9 @@ class Studio:
             KlingError: refused here or by the provider; the error says whether anything was spent.
         """
         self.settings.check()
-        bought = await self._decisions.purchase(request)
+        with span("kling.plan", {}) as told:
+            bought = await self._decisions.purchase(request)
+            told.set_attributes(telling.of(bought.task))
         task = bought.task
         if not self._decisions.is_agreed(request, task):
             # Nobody is asked about what would not be bought again.
