@@ -85,7 +85,9 @@ def of_sound(model: Model, offer: VideoOffer, request: CreateVideo) -> Iterator[
 
 
 def of_frames(model: Model, offer: VideoOffer, request: CreateVideo, references: Sequence[Reference]) -> Iterator[str]:
-    """Yield why the last frame cannot be had."""
+    """Yield why the first or the last frame cannot be had."""
+    if request.image and not offer.first_frame:
+        yield f"{model.name} takes no first frame here (name the picture in references)"
     if not request.last_image:
         return
     if not offer.last_frame_resolutions:

@@ -10,6 +10,9 @@ from kling_tools.model.errors import KlingError, Spent
 from kling_tools.model.plan import Plan, Prepared
 from kling_tools.model.status import Status
 
+#: How long Kling itself keeps a result (kling-official 2.6), in seconds.
+URL_LIFETIME = 30 * 86400.0
+
 OutputKind = Literal["video", "image", "audio", "voice", "element"]
 
 
@@ -24,7 +27,7 @@ class Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteOutput:
-    """One result as the provider names it; `url` lives 30 days at most (kling-official 2.6).
+    """One result as the provider names it; `url` serves it for `lives` seconds at most (kling-official 2.6).
 
     A voice or element is its `remote_id`, and `url` a sample of it, perhaps empty.
     """
@@ -34,6 +37,7 @@ class RemoteOutput:
     seconds: float | None = None
     remote_id: str = ""
     name: str = ""
+    lives: float = URL_LIFETIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +231,11 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class CalledOff:
+    """The provider took it back at the person's wish, and takes nothing for it."""
+
+
+@dataclass(frozen=True)
 class Adopted:
     """The provider has it under our id although we believed it lost; the person wants it taken over.
 
@@ -237,4 +246,4 @@ class Adopted:
 
 
 _Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected
-Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | Adopted
+Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | CalledOff | Adopted

@@ -285,6 +285,7 @@ class AccountFacts(Facts):
     simulated: bool
     budget_left_usd: str
     budget_day_usd: str
+    balance: str = ""
     packs: list[PackFacts]
     packs_lag: str
     spending: list[SpendingFacts]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.catalog.data import KLING
 from kling_tools.client.callbacks import Callbacks
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
@@ -22,19 +23,21 @@ from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.questions import Spending
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
-from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
+from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
 from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
-from kling_tools.model.status import Status
+from kling_tools.model.status import LOOKED_AT, Status
 from kling_tools.model.step import can_be_recalled
-from kling_tools.model.tasks import Recalled, Task, Withdrawn
+from kling_tools.model.tasks import CalledOff, Hindered, Recalled, Task, Withdrawn
+from kling_tools.providers.registry import GATEWAYS, Gateway
 from kling_tools.settings import Settings
 from kling_tools.studio import joining
-from kling_tools.studio.deciding import Decisions, Quote
+from kling_tools.studio.deciding import Decisions, Purchase
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
+from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Quote
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -87,6 +90,7 @@ class Studio:
         *,
         quarantine: float = QUARANTINE_SECONDS,
         between: Between | None = None,
+        gateways: Sequence[Gateway] = GATEWAYS,
     ) -> AsyncIterator[Studio]:
         """Open the house and resume what is unfinished, in the background; close it on exit.
 
@@ -95,7 +99,7 @@ class Studio:
         is told by the tool that needs it.
         """
         clock = clock or SystemClock()
-        opened = open_accounts(settings, clock, between)
+        opened = open_accounts(settings, clock, between, gateways)
         engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
         studio = cls(settings, clock, opened, engine)
         tidying = asyncio.create_task(opened.retention.keep_tidy(), name="retention")
@@ -118,7 +122,22 @@ class Studio:
             KlingError: refused here or by the provider; the error says whether anything was spent.
         """
         self.settings.check()
-        bought = await self._decisions.purchase(request)
+        passed, refused = NOBODY_PASSED, None
+        while True:
+            try:
+                bought = await self._decisions.purchase(request, passed)
+            except KlingError as error:
+                raise error if refused is None else _refused_by_all(refused, error) from None
+            task = bought.task
+            try:
+                return await self._sent(request, bought)
+            except PASSES_OVER as error:
+                # Nothing was taken there. What was accepted, or may have been, is never bought elsewhere.
+                if not task.plan.passable or error.spent != "no":
+                    raise
+                refused, passed = error, passed.and_over(task.plan.route.provider, error, task.plan.price)
+
+    async def _sent(self, request: SpendingRequest, bought: Purchase) -> Task:
         task = bought.task
         enqueued, submission = await self._engine.buy(
             task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
@@ -159,6 +178,8 @@ class Studio:
                 undecided = await self._withdraw_film(task)
                 (task,) = await self.tasks([task_id])
             else:
+                if task.status in LOOKED_AT and await self._called_off(task):
+                    (task,) = await self.tasks([task_id])
                 if task.status in {Status.QUEUED, Status.WAITING}:
                     # Only as it stands here: whoever claims it first sends it, and then it is not ours to take back.
                     await self._journal.apply(task.id, Withdrawn(), standing=task)
@@ -168,6 +189,20 @@ class Studio:
             if not undecided or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
+
+    async def _called_off(self, task: Task) -> bool:
+        """Ask the provider to take a task back, where it has such a call; returns whether it did."""
+        account = self._opened.named(task.account)
+        if account is None or task.remote is None:
+            return False
+        try:
+            granted = await account.client.cancel(task.remote)
+        except KlingError as error:
+            await self._journal.apply(task.id, Hindered(f"It was not cancelled: {error.message}"), standing=task)
+            return False
+        if granted:
+            await self._journal.apply(task.id, CalledOff(), standing=task)
+        return granted
 
     async def _withdraw_film(self, film: Task) -> bool:
         """Take back every shot that waits, and the film with them; what was sent goes on without it.
@@ -220,7 +255,9 @@ class Studio:
         """Return the task with a word about what keeps this house from going on with it."""
         if task.status.ended or self._watched(task):
             return task
-        return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
+        return replace(
+            task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task, self._opened.gateways)}")
+        )
 
     def _watched(self, task: Task) -> bool:
         return task.account == LOCAL or self._opened.named(task.account) is not None
@@ -296,13 +333,13 @@ class Studio:
         """
         return await video_bytes(self._opened.orders, task_id, most)
 
-    async def catalog(self) -> Catalog:
-        """Return what Kling offers and costs.
+    async def catalog(self, provider: str = KLING) -> Catalog:
+        """Return what a provider offers and costs.
 
         Raises:
             BadSettings: the person's own catalogue is not valid.
         """
-        return await asyncio.to_thread(lambda: self._opened.catalog)
+        return await asyncio.to_thread(self._opened.catalog_of, provider)
 
     # --- the account ------------------------------------------------------------------------------------------------
 
@@ -330,9 +367,18 @@ class Studio:
         return hint.signed
 
 
-def _missing(task: Task) -> str:
+def _missing(task: Task, gateways: Sequence[Gateway]) -> str:
     if task.account == "sandbox":
         return "it was made on the simulated Kling (KLING_PROVIDER=sandbox, or no key), which is not configured now."
     provider, _, host = task.account.partition("@")
+    for vendor in (gateway.vendor for gateway in gateways):
+        if vendor.name == provider:
+            return f"it runs at {vendor.title} on {host}. Set {vendor.key} again to fetch it."
     key = "KLING_API_KEY" if "standard" in task.plan.route.standards else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
     return f"it runs at {provider} on {host}. Set {key} and KLING_BASE_URL=https://{host} again to fetch it."
+
+
+def _refused_by_all(refused: KlingError, last: KlingError) -> KlingError:
+    """Return the no of the first provider, with why there was no other."""
+    refused.advice = f"{refused.advice} Elsewhere: {last.message} {last.advice}".strip()
+    return refused
