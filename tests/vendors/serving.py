@@ -1,0 +1,63 @@
+"""All vendors in one table, and each of them on a loopback port whose connections can really be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import anyio
+from tests.vendors.piapi import Piapi
+from tests.vendors.vendor import Vendor
+
+from kling_sandbox.config import SandboxConfig
+from kling_sandbox.serving import serve
+
+
+class Fake(StrEnum):
+    """The vendors, by the names that the product gives them."""
+
+    PIAPI = "piapi"
+
+
+@dataclass(frozen=True)
+class Row:
+    """How to make a vendor, and the environment variables that lead the product to it."""
+
+    make: type[Vendor]
+    key_variable: str
+    base_url_variable: str
+
+    def environment(self, vendor: Vendor) -> dict[str, str]:
+        """Return the variables that open one running vendor."""
+        return {self.key_variable: vendor.key, self.base_url_variable: vendor.base_url}
+
+
+VENDORS = {
+    Fake.PIAPI: Row(Piapi, "PIAPI_API_KEY", "PIAPI_BASE_URL"),
+}
+
+
+@contextlib.asynccontextmanager
+async def serving(fake: Fake, **settings: Any) -> AsyncIterator[Vendor]:
+    """Run a vendor on a free port; the settings are those of `Vendor`."""
+    vendor = VENDORS[fake].make(**settings)
+    started = anyio.Event()
+
+    def heard(url: str) -> None:
+        vendor.base_url = url
+        started.set()
+
+    running = asyncio.create_task(serve(SandboxConfig(state_dir=Path()), port=0, on_started=heard, app=vendor))
+    try:
+        with anyio.fail_after(20):
+            await started.wait()
+        yield vendor
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running

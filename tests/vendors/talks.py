@@ -1,0 +1,62 @@
+"""The least that a caller says to each vendor, written out: what the tests of the fakes send, and no codec of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from tests.vendors.serving import Fake
+from tests.vendors.vendor import Vendor
+
+PROMPT = "a lighthouse in rain"
+IMAGE = "https://media.example/first.png"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """How to create, poll and read one vendor. `id_of` reads the answer to a create; `poll` asks for that id."""
+
+    path: str
+    body: dict[str, Any]
+    headers: Callable[[str], dict[str, str]]
+    id_of: Callable[[Any], str]
+    poll: Callable[[str], tuple[str, str, Any]]
+    word: Callable[[Any], Any]
+
+
+TALKS = {
+    Fake.PIAPI: Talk(
+        "/api/v1/task",
+        {
+            "model": "kling",
+            "task_type": "video_generation",
+            "input": {"version": "3.0", "mode": "pro", "prompt": PROMPT, "duration": 5, "enable_audio": False},
+        },
+        lambda key: {"x-api-key": key},
+        lambda told: str(told["data"]["task_id"]),
+        lambda task: ("GET", f"/api/v1/task/{task}", None),
+        lambda told: told["data"]["status"],
+    ),
+}
+
+
+def calling(fake: Fake, vendor: Vendor, key: str = "") -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+    """Return a client that holds a vendor's key."""
+    headers = TALKS[fake].headers(key or vendor.key)
+    return httpx2.AsyncClient(base_url=vendor.base_url, headers=headers, timeout=10, trust_env=False, verify=False)
+
+
+async def create(fake: Fake, client: httpx2.AsyncClient) -> str:
+    """Create the vendor's plainest task; return its id."""
+    told = await client.post(TALKS[fake].path, json=TALKS[fake].body)
+    assert told.status_code < 300, told.text
+    return TALKS[fake].id_of(told.json())
+
+
+async def poll(fake: Fake, client: httpx2.AsyncClient, task: str) -> httpx2.Response:
+    """Ask once how far a task is."""
+    method, path, body = TALKS[fake].poll(task)
+    return await client.request(method, path, json=body)
