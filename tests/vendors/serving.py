@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.vendors.fal import Fal
 from tests.vendors.piapi import Piapi
 from tests.vendors.vendor import Vendor
 
@@ -22,6 +23,7 @@ class Fake(StrEnum):
     """The vendors, by the names that the product gives them."""
 
     PIAPI = "piapi"
+    FAL = "fal"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Row:
 
 VENDORS = {
     Fake.PIAPI: Row(Piapi, "PIAPI_API_KEY", "PIAPI_BASE_URL"),
+    Fake.FAL: Row(Fal, "FAL_KEY", "FAL_BASE_URL"),
 }
 
 

@@ -40,6 +40,14 @@ TALKS = {
         lambda task: ("GET", f"/api/v1/task/{task}", None),
         lambda told: told["data"]["status"],
     ),
+    Fake.FAL: Talk(
+        "/fal-ai/kling-video/v3/pro/text-to-video",
+        {"prompt": PROMPT, "duration": "5", "aspect_ratio": "16:9", "generate_audio": False},
+        lambda key: {"Authorization": f"Key {key}"},
+        lambda told: str(told["request_id"]),
+        lambda task: ("GET", f"/fal-ai/kling-video/requests/{task}/status", None),
+        lambda told: told["status"],
+    ),
 }
 
 

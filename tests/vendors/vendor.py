@@ -72,6 +72,8 @@ class Vendor(ABC):
     #: Creates within so many seconds, beyond which the vendor refuses; and how long results live, in seconds.
     rate: ClassVar[tuple[int, float] | None] = None
     lifetime: ClassVar[float] = 7 * 86400.0
+    #: Whether creates beyond `room` wait in the queue instead of being refused.
+    surplus_waits: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -192,7 +194,7 @@ class Vendor(ABC):
         now = self.clock.now()
         if self.rate and sum(task.created > now - self.rate[1] for task in self.book) >= self.rate[0]:
             raise Refusal(429, WORDS[429])
-        if self.room is not None and len(self.book.unfinished) >= self.room:
+        if self.room is not None and not self.surplus_waits and len(self.book.unfinished) >= self.room:
             raise Refusal(429, WORDS[429])
         if self.book.balance < order.amount:
             raise Refusal(402, WORDS[402])
