@@ -124,8 +124,8 @@ class Fault:
 
     `kind` is an HTTP status in digits, answered in the vendor's own error shape, or: `reset` (cut before the call was
     applied), `cut` (cut after it was), `garbage` (applied, answered with a page), `hang` (applied, never answered),
-    `hidden` (an error inside HTTP 200, nothing applied), `fail` (accepted, fails upstream with `words`). `applied` says
-    otherwise for a status: a gateway that gives up on a call which went through.
+    `hidden` or `hidden-402` (an error inside HTTP 200, nothing applied), `fail` (accepted, fails upstream with
+    `words`). `applied` says otherwise for a status: a gateway that gives up on a call which went through.
     """
 
     kind: str

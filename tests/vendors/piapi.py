@@ -205,6 +205,7 @@ class Piapi(Vendor):
     """PiAPI. `paid_plan` opens uploads; with `early` the output is there before the status word says so."""
 
     lifetime = 86400.0
+    upload_lifetime = 86400.0
     paid_plan = True
     early = True
 
@@ -233,9 +234,9 @@ class Piapi(Vendor):
         wrong = "; ".join(f"{problem.path}: {problem.words}" for problem in refusal.problems)
         return answered({"code": refusal.status, "message": wrong or refusal.words}, refusal.status)
 
-    def hidden(self, words: str) -> Response:
+    def hidden(self, status: int, words: str) -> Response:
         """Write an error whose HTTP status says that all is well."""
-        return answered({"code": 500, "data": None, "message": words})
+        return answered({"code": status, "data": None, "message": words})
 
     async def create(self, request: Request) -> Response:
         """Accept a task."""

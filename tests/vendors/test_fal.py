@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.vendors.fal_forms import ENDPOINTS
 from tests.vendors.floor import Hook, Time
-from tests.vendors.serving import Fake, serving
+from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +44,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 
 
 async def test_every_form_of_the_sheet_is_taken_and_every_misreading_refused() -> None:
-    async with serving(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
         assert [(await client.post(f"{AT}/{name}", json=body)).status_code for name, body in GOOD] == [200] * len(GOOD)
         refused = [await client.post(f"{AT}/{name}", json=body) for name, body in BAD]
         assert [told.status_code for told in refused] == [422] * len(BAD)
@@ -55,7 +55,7 @@ async def test_every_form_of_the_sheet_is_taken_and_every_misreading_refused() -
 
 
 async def test_a_failure_is_completed_and_told_by_status_or_only_by_the_result() -> None:
-    async with serving(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
         task = await create(Fake.FAL, client)
         at = f"{AT}/requests/{task}"
         assert (await client.get(at)).status_code == 400
@@ -68,7 +68,7 @@ async def test_a_failure_is_completed_and_told_by_status_or_only_by_the_result()
 
 
 async def test_schema_errors_may_come_as_late_as_the_result() -> None:
-    async with serving(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
         vendor.late = True
         told = (await client.post(f"{AT}/{BAD[0][0]}", json=BAD[0][1])).json()
         vendor.finish(told["request_id"])
@@ -77,7 +77,7 @@ async def test_schema_errors_may_come_as_late_as_the_result() -> None:
 
 
 async def test_pending_is_202_and_the_result_names_the_file() -> None:
-    async with serving(Fake.FAL, clock=Time(1e9), tick=0) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL, clock=Time(1e9), tick=0) as vendor, calling(Fake.FAL, vendor) as client:
         told = (await client.post(TALKS[Fake.FAL].path, json=TALKS[Fake.FAL].body)).json()
         assert (await client.get(told["status_url"])).status_code == 202
         vendor.finish(told["request_id"])
@@ -88,7 +88,7 @@ async def test_pending_is_202_and_the_result_names_the_file() -> None:
 
 async def test_cancelling_depends_on_how_far_a_request_is() -> None:
     clock = Time(1e9)
-    async with serving(Fake.FAL, clock=clock, tick=0) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL, clock=clock, tick=0) as vendor, calling(Fake.FAL, vendor) as client:
         first, second = [await create(Fake.FAL, client) for _ in range(2)]
         at = f"{AT}/requests"
         words = [(await client.put(f"{at}/{first}/cancel")).json()["status"]]
@@ -101,7 +101,7 @@ async def test_cancelling_depends_on_how_far_a_request_is() -> None:
 
 
 async def test_uploads_take_two_steps_and_the_balance_an_admin() -> None:
-    async with serving(Fake.FAL, balance=2) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL, balance=2) as vendor, calling(Fake.FAL, vendor) as client:
         reserve = "/storage/upload/initiate?storage_type=fal-cdn-v3"
         told = (await client.post(reserve, json={"content_type": "image/png", "file_name": "a.png"})).json()
         assert (await client.get(told["file_url"])).status_code == 404
@@ -115,7 +115,7 @@ async def test_uploads_take_two_steps_and_the_balance_an_admin() -> None:
 
 
 async def test_webhooks_are_signed_over_who_when_and_what() -> None:
-    async with serving(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
+    async with seated(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
         at = f"{TALKS[Fake.FAL].path}?fal_webhook=http%3A%2F%2F127.0.0.1%3A9%2Fhook"
         task = (await client.post(at, json=TALKS[Fake.FAL].body)).json()["request_id"]
         vendor.finish(task)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.vendors.floor import Time
-from tests.vendors.serving import Fake, serving
+from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, calling, create
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ BAD = [
 
 
 async def test_every_form_of_the_sheet_is_taken_and_every_misreading_refused() -> None:
-    async with serving(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
         taken = [(await client.post("/api/v1/task", json=each)).status_code for each in GOOD]
         assert taken == [200] * len(GOOD)
         refused = [(await client.post("/api/v1/task", json=each)).status_code for each in BAD]
@@ -57,7 +57,7 @@ async def test_every_form_of_the_sheet_is_taken_and_every_misreading_refused() -
 
 
 async def test_older_versions_keep_their_result_in_works() -> None:
-    async with serving(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
         told = (await client.post("/api/v1/task", json=GOOD[0])).json()["data"]
         assert told["meta"]["usage"]["consume"] == 13_200_000
         vendor.finish(told["task_id"])
@@ -70,7 +70,7 @@ async def test_older_versions_keep_their_result_in_works() -> None:
 
 async def test_output_is_there_before_the_status_says_so() -> None:
     clock = Time(1e9)
-    async with serving(Fake.PIAPI, clock=clock, tick=0) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI, clock=clock, tick=0) as vendor, calling(Fake.PIAPI, vendor) as client:
         task = await create(Fake.PIAPI, client)
         clock.advance(1.5)
         told = (await client.get(f"/api/v1/task/{task}")).json()["data"]
@@ -81,7 +81,7 @@ async def test_output_is_there_before_the_status_says_so() -> None:
 
 async def test_only_what_is_pending_is_deleted_and_then_it_is_gone() -> None:
     clock = Time(1e9)
-    async with serving(Fake.PIAPI, clock=clock, tick=0) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI, clock=clock, tick=0) as vendor, calling(Fake.PIAPI, vendor) as client:
         first, second = [await create(Fake.PIAPI, client) for _ in range(2)]
         assert (await client.delete(f"/api/v1/task/{first}")).status_code == 200
         assert (await client.get(f"/api/v1/task/{first}")).status_code == 404
@@ -91,7 +91,7 @@ async def test_only_what_is_pending_is_deleted_and_then_it_is_gone() -> None:
 
 
 async def test_errors_hide_in_200_and_too_much_at_once_is_refused() -> None:
-    async with serving(Fake.PIAPI, room=1) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI, room=1) as vendor, calling(Fake.PIAPI, vendor) as client:
         vendor.fault("hidden")
         told = await client.post("/api/v1/task", json=GOOD[2])
         assert (told.status_code, told.json()["code"], vendor.creates) == (200, 500, [])
@@ -100,7 +100,7 @@ async def test_errors_hide_in_200_and_too_much_at_once_is_refused() -> None:
 
 
 async def test_the_balance_falls_by_what_was_bought_and_uploads_come_back() -> None:
-    async with serving(Fake.PIAPI, balance=10) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI, balance=10) as vendor, calling(Fake.PIAPI, vendor) as client:
         await create(Fake.PIAPI, client)
         assert (await client.get("/account/info")).json()["data"]["equivalent_in_usd"] == 9.25
         sent = {"file_name": "a.png", "file_data": base64.b64encode(b"picture").decode()}
@@ -111,7 +111,7 @@ async def test_the_balance_falls_by_what_was_bought_and_uploads_come_back() -> N
 
 async def test_a_webhook_carries_the_secret_that_was_given() -> None:
     config = {"webhook_config": {"endpoint": "http://127.0.0.1:9/callbacks", "secret": "s3cret"}}
-    async with serving(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
+    async with seated(Fake.PIAPI) as vendor, calling(Fake.PIAPI, vendor) as client:
         told = await client.post("/api/v1/task", json={**GOOD[2], "config": config})
         task = told.json()["data"]["task_id"]
         vendor.finish(task)

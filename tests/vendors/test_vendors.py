@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.vendors.floor import Time
-from tests.vendors.serving import VENDORS, Fake, serving
+from tests.vendors.serving import VENDORS, Fake, seated, serving
 from tests.vendors.talks import TALKS, calling, create, poll
 
 SAMPLES = Path(__file__).parents[1] / "providers" / "samples"
@@ -42,7 +42,7 @@ def same(fake: Fake, name: str, answer: httpx2.Response) -> None:
 @each
 async def test_a_task_speaks_the_samples_from_create_to_result(fake: Fake) -> None:
     clock = Time(START)
-    async with serving(fake, clock=clock, tick=0) as vendor, calling(fake, vendor) as client:
+    async with seated(fake, clock=clock, tick=0) as vendor, calling(fake, vendor) as client:
         created = await client.post(TALKS[fake].path, json=TALKS[fake].body)
         same(fake, "submitted", created)
         task = TALKS[fake].id_of(created.json())
@@ -59,7 +59,7 @@ async def test_a_task_speaks_the_samples_from_create_to_result(fake: Fake) -> No
 
 @each
 async def test_refusals_speak_the_samples_and_buy_nothing(fake: Fake) -> None:
-    async with serving(fake) as vendor, calling(fake, vendor) as client, calling(fake, vendor, "another") as stranger:
+    async with seated(fake) as vendor, calling(fake, vendor) as client, calling(fake, vendor, "another") as stranger:
         empty: dict[str, Any] = {}
         same(fake, "refused", await client.post(TALKS[fake].path, json=without_prompt(TALKS[fake].body)))
         vendor.fault("429")
@@ -79,7 +79,7 @@ def without_prompt(body: dict[str, Any]) -> dict[str, Any]:
 async def test_a_field_that_no_sheet_knows_is_refused(fake: Fake) -> None:
     body = TALKS[fake].body
     odd = {**body, "input": {**body["input"], "colour": 1}} if "input" in body else {**body, "colour": 1}
-    async with serving(fake) as vendor, calling(fake, vendor) as client:
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
         told = await client.post(TALKS[fake].path, json=odd)
         assert "colour" in told.text
         assert vendor.creates == []
@@ -87,14 +87,14 @@ async def test_a_field_that_no_sheet_knows_is_refused(fake: Fake) -> None:
 
 @each
 async def test_a_repeated_create_is_sold_again(fake: Fake) -> None:
-    async with serving(fake) as vendor, calling(fake, vendor) as client:
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
         ids = {await create(fake, client) for _ in range(2)}
         assert len(ids) == len(vendor.creates) == len(vendor.bills) == 2
 
 
 @each
 async def test_polling_brings_a_task_on_without_waiting(fake: Fake) -> None:
-    async with serving(fake) as vendor, calling(fake, vendor) as client:
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
         task = await create(fake, client)
         words = [TALKS[fake].word((await poll(fake, client, task)).json()) for _ in range(3)]
         assert len(set(map(str, words))) == 2
@@ -103,7 +103,7 @@ async def test_polling_brings_a_task_on_without_waiting(fake: Fake) -> None:
 
 @each
 async def test_what_fails_upstream_is_not_billed(fake: Fake) -> None:
-    async with serving(fake) as vendor, calling(fake, vendor) as client:
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
         vendor.fault("fail", words="the scene was too dark")
         task = await create(fake, client)
         assert len(vendor.bills) == 1
@@ -132,7 +132,7 @@ async def test_faults_cut_before_and_after_and_answer_rubbish(fake: Fake) -> Non
 
 @each
 async def test_a_result_dies_with_its_time(fake: Fake) -> None:
-    async with serving(fake) as vendor, calling(fake, vendor) as client:
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
         vendor.finish(await create(fake, client))
         url = vendor.result_url(vendor.tasks[0])
         assert (await client.get(url)).status_code == 200
@@ -142,7 +142,7 @@ async def test_a_result_dies_with_its_time(fake: Fake) -> None:
 
 @each
 async def test_an_empty_account_buys_nothing(fake: Fake) -> None:
-    async with serving(fake, balance=0.0) as vendor, calling(fake, vendor) as client:
+    async with seated(fake, balance=0.0) as vendor, calling(fake, vendor) as client:
         told = await client.post(TALKS[fake].path, json=TALKS[fake].body)
         assert told.status_code in (402, 403) or told.json()["code"] == 402
         assert vendor.creates == []

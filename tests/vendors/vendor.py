@@ -55,11 +55,12 @@ class Door:
 
 @dataclass(frozen=True)
 class Call:
-    """One call that came in."""
+    """One call that came in, and when."""
 
     on: On
     method: str
     path: str
+    at: float
 
 
 class Vendor(ABC):
@@ -72,6 +73,7 @@ class Vendor(ABC):
     #: Creates within so many seconds, beyond which the vendor refuses; and how long results live, in seconds.
     rate: ClassVar[tuple[int, float] | None] = None
     lifetime: ClassVar[float] = 7 * 86400.0
+    upload_lifetime: ClassVar[float] = 7 * 86400.0
     #: Whether creates beyond `room` wait in the queue instead of being refused.
     surplus_waits: ClassVar[bool] = False
 
@@ -117,7 +119,7 @@ class Vendor(ABC):
     def refusal(self, refusal: Refusal) -> Response:
         """Write a refusal in the vendor's error shape."""
 
-    def hidden(self, words: str) -> Response:
+    def hidden(self, status: int, words: str) -> Response:
         """Write an error inside HTTP 200; only some vendors do."""
         raise NotImplementedError(f"{type(self).__name__} hides no error inside HTTP 200")
 
@@ -215,6 +217,11 @@ class Vendor(ABC):
         """Tell whether the files of a finished task are gone."""
         return self.clock.now() > self.book.ended(task) + self.lifetime
 
+    def slow_down(self, on: On, most: int) -> None:
+        """Refuse more than so many calls of a kind within a second."""
+        if sum(call.on == on and call.at > self.clock.now() - 1 for call in self.calls) > most:
+            raise Refusal(429, WORDS[429])
+
     def keep(self, name: str, content: bytes, kind: str = "application/octet-stream") -> str:
         """Keep an uploaded file; return where it lies."""
         stored = f"{len(self.uploads) + 1}-{name}"
@@ -224,7 +231,7 @@ class Vendor(ABC):
     def _guard(self, door: Door) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             self.clock.advance(self.tick)
-            self.calls.append(Call(door.on, door.method, request.url.path))
+            self.calls.append(Call(door.on, door.method, request.url.path, self.clock.now()))
             fault = self._faults.strike(door.on)
             if fault and not fault.applied:
                 return await self._broken(fault, request)
@@ -247,8 +254,9 @@ class Vendor(ABC):
     async def _broken(self, fault: Fault, request: Request) -> Response:
         if fault.kind.isdigit():
             return self.refusal(Refusal(int(fault.kind), WORDS.get(int(fault.kind), fault.words)))
-        if fault.kind == "hidden":
-            return self.hidden(WORDS[500])
+        if fault.kind.startswith("hidden"):
+            status = int(fault.kind.partition("-")[2] or 500)
+            return self.hidden(status, WORDS.get(status, fault.words))
         if fault.kind == "garbage":
             return Response("<html><body>bad gateway</body></html>", 200, media_type="text/html")
         if fault.kind == "hang":
@@ -264,8 +272,9 @@ class Vendor(ABC):
         return FileResponse(MEDIA / task.medium)
 
     async def _uploaded(self, request: Request) -> Response:
-        _, content, kind = self.uploads.get(request.path_params["name"], (0.0, b"", ""))
-        return Response(content, media_type=kind) if kind else Response("no such file", 404)
+        kept, content, kind = self.uploads.get(request.path_params["name"], (0.0, b"", ""))
+        there = kind and self.clock.now() <= kept + self.upload_lifetime
+        return Response(content, media_type=kind) if there else Response("no such file", 404)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
