@@ -84,6 +84,7 @@ class Task:
     ended: float | None = None
     cancelled: bool = False
     removed: bool = False
+    billed_anyway: bool = False
     hooks: list[Hook] = field(default_factory=list)
 
 
@@ -210,8 +211,9 @@ class Book:
 
     @property
     def bills(self) -> list[Bill]:
-        """What was charged: everything accepted but what failed or was cancelled."""
-        return [Bill(task.id, task.amount) for task in self if self.state(task) not in ("failed", "cancelled")]
+        """What was charged: everything accepted but what failed, or was cancelled before it cost."""
+        free = ("failed", "cancelled")
+        return [Bill(task.id, task.amount) for task in self if task.billed_anyway or self.state(task) not in free]
 
     @property
     def balance(self) -> float:

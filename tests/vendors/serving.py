@@ -14,6 +14,7 @@ import anyio
 from tests.vendors.fal import Fal
 from tests.vendors.kie import Kie
 from tests.vendors.piapi import Piapi
+from tests.vendors.replicate import Replicate
 from tests.vendors.vendor import Vendor
 
 from kling_sandbox.config import SandboxConfig
@@ -26,6 +27,7 @@ class Fake(StrEnum):
     PIAPI = "piapi"
     FAL = "fal"
     KIE = "kie"
+    REPLICATE = "replicate"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ VENDORS = {
     Fake.PIAPI: Row(Piapi, "PIAPI_API_KEY", "PIAPI_BASE_URL"),
     Fake.FAL: Row(Fal, "FAL_KEY", "FAL_BASE_URL"),
     Fake.KIE: Row(Kie, "KIE_API_KEY", "KIE_BASE_URL"),
+    Fake.REPLICATE: Row(Replicate, "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
 }
 
 

@@ -72,6 +72,14 @@ TALKS = {
         lambda task: ("GET", f"/api/v1/jobs/recordInfo?taskId={task}", None),
         lambda told: told["data"]["state"],
     ),
+    Fake.REPLICATE: Talk(
+        "/v1/models/kwaivgi/kling-v3-video/predictions",
+        {"input": {"prompt": PROMPT, "mode": "pro", "duration": 5, "aspect_ratio": "16:9", "generate_audio": False}},
+        by_bearer,
+        lambda told: str(told["id"]),
+        lambda task: ("GET", f"/v1/predictions/{task}", None),
+        lambda told: told["status"],
+    ),
 }
 
 
