@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.vendors.aiml import Aiml
 from tests.vendors.fal import Fal
 from tests.vendors.kie import Kie
 from tests.vendors.piapi import Piapi
@@ -25,6 +26,7 @@ class Fake(StrEnum):
     """The vendors, by the names that the product gives them."""
 
     PIAPI = "piapi"
+    AIML = "aimlapi"
     FAL = "fal"
     KIE = "kie"
     REPLICATE = "replicate"
@@ -45,6 +47,7 @@ class Row:
 
 VENDORS = {
     Fake.PIAPI: Row(Piapi, "PIAPI_API_KEY", "PIAPI_BASE_URL"),
+    Fake.AIML: Row(Aiml, "AIMLAPI_API_KEY", "AIMLAPI_BASE_URL"),
     Fake.FAL: Row(Fal, "FAL_KEY", "FAL_BASE_URL"),
     Fake.KIE: Row(Kie, "KIE_API_KEY", "KIE_BASE_URL"),
     Fake.REPLICATE: Row(Replicate, "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 from tests.vendors.serving import Fake
@@ -44,6 +45,20 @@ TALKS = {
         lambda told: str(told["data"]["task_id"]),
         lambda task: ("GET", f"/api/v1/task/{task}", None),
         lambda told: told["data"]["status"],
+    ),
+    Fake.AIML: Talk(
+        "/v2/video/generations",
+        {
+            "model": "klingai/video-v3-pro-text-to-video",
+            "prompt": PROMPT,
+            "duration": 5,
+            "aspect_ratio": "16:9",
+            "generate_audio": False,
+        },
+        by_bearer,
+        lambda told: str(told["id"]),
+        lambda task: ("GET", f"/v2/video/generations?generation_id={quote(task, safe='')}", None),
+        lambda told: told["status"],
     ),
     Fake.FAL: Talk(
         "/fal-ai/kling-video/v3/pro/text-to-video",
