@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from tests.vendors.acedata import AceData
 from tests.vendors.aiml import Aiml
 from tests.vendors.fal import Fal
 from tests.vendors.kie import Kie
+from tests.vendors.kling3api import Kling3Api
 from tests.vendors.piapi import Piapi
 from tests.vendors.replicate import Replicate
 from tests.vendors.vendor import Vendor
@@ -30,6 +32,8 @@ class Fake(StrEnum):
     FAL = "fal"
     KIE = "kie"
     REPLICATE = "replicate"
+    ACEDATA = "acedata"
+    KLING3API = "kling3api"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ VENDORS = {
     Fake.FAL: Row(Fal, "FAL_KEY", "FAL_BASE_URL"),
     Fake.KIE: Row(Kie, "KIE_API_KEY", "KIE_BASE_URL"),
     Fake.REPLICATE: Row(Replicate, "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+    Fake.ACEDATA: Row(AceData, "ACEDATACLOUD_API_KEY", "ACEDATACLOUD_BASE_URL"),
+    Fake.KLING3API: Row(Kling3Api, "KLING3API_KEY", "KLING3API_BASE_URL"),
 }
 
 

@@ -95,6 +95,30 @@ TALKS = {
         lambda task: ("GET", f"/v1/predictions/{task}", None),
         lambda told: told["status"],
     ),
+    Fake.ACEDATA: Talk(
+        "/kling/videos",
+        {
+            "action": "text2video",
+            "model": "kling-v3",
+            "mode": "std",
+            "prompt": PROMPT,
+            "duration": 5,
+            "generate_audio": False,
+            "async": True,
+        },
+        by_bearer,
+        lambda told: str(told["task_id"]),
+        lambda task: ("POST", "/kling/tasks", {"id": task, "action": "retrieve"}),
+        lambda told: told.get("response", {}).get("state"),
+    ),
+    Fake.KLING3API: Talk(
+        "/api/generate",
+        {"type": "pro-text-to-video", "prompt": PROMPT, "duration": 5, "aspect_ratio": "16:9", "sound": False},
+        by_bearer,
+        lambda told: str(told["data"]["task_id"]),
+        lambda task: ("GET", f"/api/status?task_id={task}", None),
+        lambda told: told["data"]["status"],
+    ),
 }
 
 

@@ -84,7 +84,7 @@ class Vendor(ABC):
         clock: Time | None = None,
         pace: Pace | None = None,
         tick: float = 1.0,
-        balance: float = 1000.0,
+        balance: float = 10_000.0,
         room: int | None = None,
     ) -> None:
         self.key = key
