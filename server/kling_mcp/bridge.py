@@ -23,6 +23,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import CallToolResult, InputRequiredResult, Resource, ResourceTemplate, Tool, ToolAnnotations
 from pydantic import AnyUrl
 
+from kling_mcp.callers import calling
 from kling_mcp.logs import incident
 from kling_mcp.replies import failure, refusal, reply
 from kling_mcp.resources import Shelf
@@ -58,13 +59,13 @@ class House:
         self._opened: Studio | Exception | None = None
 
     async def studio(self) -> Studio:
-        """Return the studio, or raise what kept it from opening."""
+        """Return the studio as the caller of this request has it, or raise what kept it from opening."""
         self._wanted.set()
         await self._known.wait()
         if isinstance(self._opened, Exception):
             raise self._opened.with_traceback(None)
         assert self._opened is not None
-        return self._opened
+        return self._opened.for_caller(calling())
 
     async def keep(self, open_studio: OpenStudio, idle: float) -> None:
         """Hold a studio open until `leave`; also unasked after `idle` seconds, to resume what is unfinished."""

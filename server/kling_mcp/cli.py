@@ -52,7 +52,11 @@ def _drop_stdout() -> None:
 
 
 def serve(args: Namespace | None = None) -> int:
-    """Serve MCP on stdin and stdout."""
+    """Serve MCP on stdin and stdout, or on a port where that is asked for."""
+    if args is not None and getattr(args, "http", False):
+        from kling_mcp.http import run
+
+        return run(args)
     import anyio
 
     from kling_mcp.app import build_server
@@ -83,7 +87,7 @@ def parser() -> ArgumentParser:
     top.add_argument("--version", action="version", version=f"kling-mcp {version()}")
     top.set_defaults(run=serve)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
-    commands.add_parser("serve", help="serve MCP over stdio").set_defaults(run=serve)
+    _serve_options(commands.add_parser("serve", help="serve MCP over stdio, or over HTTP"))
 
     demo = commands.add_parser("demo", help="make a video without keys, as a host would, and say where it is")
     demo.add_argument("prompt", nargs="?", help="what happens in the video")
@@ -122,6 +126,13 @@ def _module(name: str) -> Callable[[Namespace], int | None]:
         return command(args)
 
     return run
+
+
+def _serve_options(served: ArgumentParser) -> None:
+    served.add_argument("--http", action="store_true", help="Streamable HTTP at /mcp instead of stdio")
+    served.add_argument("--host", default="127.0.0.1", help="with --http; others need KLING_HTTP_TOKEN or OAuth")
+    served.add_argument("--port", type=_port, default=8765, help="with --http; 0 takes a free one (default: 8765)")
+    served.set_defaults(run=serve)
 
 
 def _install_options(install: ArgumentParser) -> None:

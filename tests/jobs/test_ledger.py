@@ -75,7 +75,7 @@ class Ledger(RuleBasedStateMachine):
         left = max(0, to_micros(BUDGET.per_day) - before)  # what is free fits also where too much was taken
         fits = usd <= BUDGET.per_call and to_micros(usd) <= left
         try:
-            entry = ledger.hold(task, DAY, before, BUDGET)
+            entry = ledger.hold(task, DAY, ledger.Spent(before), BUDGET)
         except OverBudget:
             assert not fits
             return multiple()

@@ -63,7 +63,7 @@ def there(status: str = "succeeded", external_id: str = "", remote: Remote = REM
 def here(*events: Event, **changes: Any) -> tuple[Task, Entry]:
     """Return a task after a story, and its line in the ledger."""
     task = a_task(**{"price": PAID, **changes})
-    entry = ledger.hold(task, "2026-11-18", 0, RICH)
+    entry = ledger.hold(task, "2026-11-18", ledger.Spent(), RICH)
     for n, event in enumerate(events):
         task = step(task, event, START + n)
         entry = ledger.after(entry, task)
@@ -239,7 +239,7 @@ def test_money_whose_fate_was_not_known_is_named_once_the_bill_tells_it() -> Non
 
 def test_a_charge_that_one_side_does_not_know_is_not_compared() -> None:
     unpriced = a_task(price=Price.exact(PRICE, Decimal(3)))
-    entry = ledger.hold(unpriced, "2026-11-18", 0, RICH)
+    entry = ledger.hold(unpriced, "2026-11-18", ledger.Spent(), RICH)
     task = step(step(unpriced, Claimed(), START), Seen(there(charge=Charge(usd=PRICE))), START)
     yuan = Deduction(task_id="r-1", at=START, product="", model="", amount=Decimal(3), currency="CNY")
     assert differing(done(), there()) == []

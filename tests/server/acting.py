@@ -64,6 +64,9 @@ class ActingStudio(Studio):
     look_at: Look | None = None
     bought: list[SpendingRequest] = field(default_factory=list)
 
+    def for_caller(self, caller: str) -> Studio:
+        return self
+
     def _may_fail(self) -> None:
         if self.fault:
             raise self.fault

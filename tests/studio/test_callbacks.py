@@ -46,7 +46,7 @@ async def test_an_unsigned_hint_leads_to_a_look_and_changes_nothing_itself(tmp_p
         made = await ask(studio, "create_video", prompt="x", seconds=3)
         await house.beat(1)
         before, standing = await looks(house), (await house.task(made.task_id)).status
-        assert await studio.callback({}, about(made.task_id, "failed")) is False
+        assert await studio.callback("sandbox", {}, about(made.task_id, "failed")) is False
         await house.beat()
         assert await looks(house) == before + 1
         assert (await house.task(made.task_id)).status in {standing, Status.PROCESSING}
@@ -59,14 +59,14 @@ async def test_a_signature_that_is_wrong_or_used_before_is_refused(tmp_path: Pat
         made = await ask(studio, "create_video", prompt="x", seconds=3)
         body, now = about(made.task_id), house.clock.now()
         with pytest.raises(CallbackRefused, match="KLING_WEBHOOK_SECRET"):
-            await studio.callback(signature(WRONG, body, now), body)
+            await studio.callback("sandbox", signature(WRONG, body, now), body)
         with pytest.raises(CallbackRefused, match="clock"):
-            await studio.callback(signature(SECRET, body, now - 3600), body)
-        assert await studio.callback(signature(SECRET, body, now), body) is True
+            await studio.callback("sandbox", signature(SECRET, body, now - 3600), body)
+        assert await studio.callback("sandbox", signature(SECRET, body, now), body) is True
         with pytest.raises(CallbackRefused, match="before"):
-            await studio.callback(signature(SECRET, body, now), body)
+            await studio.callback("sandbox", signature(SECRET, body, now), body)
         # It may come unsigned too: older products are not known to sign.
-        assert await studio.callback({}, body) is False
+        assert await studio.callback("sandbox", {}, body) is False
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ async def test_a_signature_that_is_wrong_or_used_before_is_refused(tmp_path: Pat
 async def test_what_is_no_callback_is_refused(tmp_path: Path, body: bytes) -> None:
     async with a_house(tmp_path) as house:
         with pytest.raises(CallbackRefused):
-            await studio_of(house).callback({}, body)
+            await studio_of(house).callback("sandbox", {}, body)
 
 
 async def test_a_hint_about_nobodys_task_is_no_news(tmp_path: Path) -> None:
     async with a_house(tmp_path) as house:
-        assert await studio_of(house).callback({}, about("k000000000000")) is False
+        assert await studio_of(house).callback("sandbox", {}, about("k000000000000")) is False
         await house.beat(1)
         assert await looks(house) == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.catalog.data import KLING
+from kling_tools.client import callbacks
 from kling_tools.client.client import Client
 from kling_tools.client.local import App, Transport, in_process
 from kling_tools.client.probing import Prober
@@ -61,7 +62,10 @@ class Between:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything the studio works with. `accounts` are those one can buy from, Kling's own first."""
+    """Everything the studio works with. `accounts` are those one can buy from, Kling's own first.
+
+    `whole` is what this is one caller's share of.
+    """
 
     settings: Settings
     journal: Journal
@@ -72,6 +76,14 @@ class Opened:
     accounts: tuple[Account, ...]
     complaint: BadSettings | None
     gateways: Sequence[Gateway] = GATEWAYS
+    whole: Opened | None = None
+
+    def of(self, caller: str) -> Opened:
+        """Return the same with the journal as one caller has it: whatever they name is looked for there."""
+        journal = self.journal.of(caller)
+        orders = replace(self.orders, journal=journal)
+        accounts = tuple(account.of(journal, orders) for account in self.accounts)
+        return replace(self, journal=journal, orders=orders, accounts=accounts, whole=self)
 
     @property
     def retention(self) -> Retention:
@@ -95,6 +107,8 @@ class Opened:
         Raises:
             BadSettings: that file cannot be read, or is not valid.
         """
+        if self.whole is not None:
+            return self.whole.catalog_of(provider)
         known = self._catalogs.get(provider)
         if known is None:
             known = self._catalogs[provider] = self._read(provider)
@@ -174,6 +188,7 @@ def open_accounts(
     for connect in _connections(settings, gateways):
         try:
             connection = connect()
+            connection = replace(connection, callback_url=callbacks.address(settings.callback_url, connection))
             transport = in_process(_sandbox(settings)) if connection.simulated else between.transport
             client = Client(connection, clock, transport)
             accounts.append(_account(client, settings, journal, orders, presence))
@@ -240,7 +255,6 @@ def _through(gateway: Gateway, settings: Settings) -> Connection:
         gateway,
         api_key=settings.gateway_keys[name],
         base_url=settings.gateway_urls.get(name, ""),
-        callback_url=settings.callback_url,
         ringer=settings.gateway_ringers.get(name, ""),
     )
 

@@ -7,6 +7,7 @@ runs and refuses to spend can say what to mend.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -21,6 +22,10 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_DOLLARS = 1_000_000
 TOOLSETS = ("video", "image", "audio", "library", "jobs", "results", "account")
 DEFAULT_TOOLSETS = ("video", "image", "audio", "jobs", "results", "account")
+
+
+#: A caller's name and what opens the door for them.
+_CALLER = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,63}):(.+)")
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,12 @@ VARIABLES = (
     Variable("KLING_KEEP_DAYS", "0", "Results are removed from this disk after so many days; 0 keeps them for ever"),
     Variable("KLING_KEEP_GB", "0", "The oldest results are removed while there are more gigabytes; 0 is no limit"),
     Variable("KLING_MAX_USD_PER_CALL", "10", "Hard budget of one call; 0 forbids spending"),
-    Variable("KLING_MAX_USD_PER_DAY", "50", "Hard budget of one local day; 0 forbids spending"),
+    Variable("KLING_MAX_USD_PER_DAY", "50", "Hard budget of one local day, for each caller; 0 forbids spending"),
+    Variable(
+        "KLING_MAX_USD_PER_DAY_ALL",
+        "10 times KLING_MAX_USD_PER_DAY",
+        "Hard budget of one local day for all callers of the HTTP server together",
+    ),
     Variable("KLING_ALLOW_UNPRICED", "0", "1: a task of unknown price may be bought"),
     Variable("KLING_CONFIRM_ABOVE_USD", "1", "Above this the person has to agree to the price"),
     Variable("KLING_MAX_CONCURRENCY", "5", "Running tasks per account and model"),
@@ -76,8 +86,18 @@ VARIABLES = (
     Variable("KLING_TOOLSETS", ",".join(DEFAULT_TOOLSETS), "Which tools are offered, or all"),
     Variable("KLING_READ_ONLY", "0", "1: only tools that spend and change nothing"),
     Variable("KLING_CATALOG", "", "A TOML file of your own that adds models, corrects prices, switches models on"),
-    Variable("KLING_CALLBACK_URL", "", "Public https address of this server, where providers may ring"),
     Variable("KLING_WEBHOOK_SECRET", "", "Kling's whsec_… for signed callbacks; two while it is rotated", secret=True),
+    Variable("KLING_CALLBACK_URL", "", "Where providers reach this server's /callbacks: https://kling.example"),
+    Variable(
+        "KLING_HTTP_TOKEN",
+        "",
+        "Who may use the HTTP server: one token, or name:token,name:token with tasks and a budget for each name",
+        secret=True,
+    ),
+    Variable("KLING_HTTP_HOSTS", "", "Public names of the HTTP server, as clients write them, separated by commas"),
+    Variable("KLING_HTTP_RATE", "50", "Requests a second that one caller of the HTTP server may make"),
+    Variable("KLING_OAUTH_ISSUER", "", "Whose OAuth access tokens (JWT) open the HTTP server"),
+    Variable("KLING_OAUTH_RESOURCE", "", "The HTTP server's own public address, which those tokens are issued for"),
     Variable("KLING_FFMPEG", "on PATH, else imageio-ffmpeg", "Path of ffmpeg"),
     Variable("KLING_IMAGES", "1", "0: answers without images"),
     Variable("KLING_LOG_LEVEL", "WARNING", "DEBUG, INFO, WARNING or ERROR, on stderr"),
@@ -101,11 +121,11 @@ class Settings:
     gateway_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     gateway_urls: Mapping[str, str] = field(default_factory=dict)
     gateway_ringers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    callback_url: str = ""
     keep_days: float = 0.0
     keep_gb: float = 0.0
     max_usd_per_call: Decimal = Decimal(10)
     max_usd_per_day: Decimal = Decimal(50)
+    max_usd_per_day_all: Decimal | None = None
     allow_unpriced: bool = False
     confirm_above_usd: Decimal = Decimal(1)
     max_concurrency: int = 5
@@ -114,6 +134,12 @@ class Settings:
     read_only: bool = False
     catalog: Path | None = None
     webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    callback_url: str = ""
+    http_tokens: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    http_hosts: tuple[str, ...] = ()
+    http_rate: float = 50.0
+    oauth_issuer: str = ""
+    oauth_resource: str = ""
     ffmpeg: str = ""
     images: bool = True
     log_level: str = "WARNING"
@@ -133,7 +159,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
-        own = (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets)
+        tokens = (token for _, token in self.http_tokens)
+        own = (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets, *tokens)
         keys = (*own, *self.gateway_keys.values(), *self.gateway_ringers.values())
         return tuple(s for s in (*keys, self.database_url, *_passwords(self.database_url)) if s)
 
@@ -175,11 +202,11 @@ class _Reader:
             gateway_keys={v.name: key for v in self.vendors if (key := self.text(v.key))},
             gateway_urls={v.name: url for v in self.vendors if (url := self.base_url(v.base))},
             gateway_ringers={v.name: key for v in self.vendors if v.ringer and (key := self.text(v.ringer))},
-            callback_url=self.base_url("KLING_CALLBACK_URL"),
             keep_days=self.number("KLING_KEEP_DAYS", 0.0, least=0),
             keep_gb=self.number("KLING_KEEP_GB", 0.0, least=0),
             max_usd_per_call=self.dollars("KLING_MAX_USD_PER_CALL", "10"),
             max_usd_per_day=self.dollars("KLING_MAX_USD_PER_DAY", "50"),
+            max_usd_per_day_all=self.budget_of_all("KLING_MAX_USD_PER_DAY_ALL"),
             allow_unpriced=self.flag("KLING_ALLOW_UNPRICED", False),
             confirm_above_usd=self.dollars("KLING_CONFIRM_ABOVE_USD", "1"),
             max_concurrency=int(self.number("KLING_MAX_CONCURRENCY", 5, least=1)),
@@ -188,6 +215,12 @@ class _Reader:
             read_only=self.flag("KLING_READ_ONLY", False),
             catalog=self.path("KLING_CATALOG"),
             webhook_secrets=tuple(self.text("KLING_WEBHOOK_SECRET").replace(",", " ").split()),
+            callback_url=self.base_url("KLING_CALLBACK_URL"),
+            http_tokens=self.tokens("KLING_HTTP_TOKEN"),
+            http_hosts=tuple(h.strip().lower() for h in self.text("KLING_HTTP_HOSTS").split(",") if h.strip()),
+            http_rate=self.number("KLING_HTTP_RATE", 50.0, least=1),
+            oauth_issuer=self.base_url("KLING_OAUTH_ISSUER", bare=False),
+            oauth_resource=self.base_url("KLING_OAUTH_RESOURCE"),
             ffmpeg=self.text("KLING_FFMPEG"),
             images=self.flag("KLING_IMAGES", True),
             log_level=self.one_of("KLING_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "WARNING"),
@@ -208,10 +241,14 @@ class _Reader:
         if bool(settings.access_key) != bool(settings.secret_key) and not settings.api_key and not self.problems:
             lacking = "KLING_SECRET_KEY" if settings.access_key else "KLING_ACCESS_KEY"
             self.problems.append(f"{lacking} is missing: the access key and the secret key only work together.")
+        if bool(settings.oauth_issuer) != bool(settings.oauth_resource):
+            lacking = "KLING_OAUTH_RESOURCE" if settings.oauth_issuer else "KLING_OAUTH_ISSUER"
+            self.problems.append(f"{lacking} is missing: the issuer and the resource only work together.")
         if settings.provider == "kling" and not settings.has_keys and not self.problems:
             self.problems.append("KLING_PROVIDER is kling, and neither KLING_API_KEY nor an access key pair is set.")
         for vendor in self.vendors:
-            if settings.provider == vendor.name not in settings.gateway_keys and not self.problems:
+            chosen = settings.provider == vendor.name
+            if chosen and vendor.name not in settings.gateway_keys and not self.problems:
                 self.problems.append(f"KLING_PROVIDER is {vendor.name}, and {vendor.key} is not set.")
 
     def path(self, name: str) -> Path | None:
@@ -285,8 +322,25 @@ class _Reader:
             return Decimal(0)
         return amount
 
-    def base_url(self, name: str) -> str:
-        value = self.text(name).rstrip("/")
+    def budget_of_all(self, name: str) -> Decimal | None:
+        return self.dollars(name, "0") if self.text(name) else None
+
+    def tokens(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Return callers and their tokens; one token alone is the owner's, whose name is empty."""
+        found: dict[str, str] = {}
+        for part in filter(None, (part.strip() for part in self.text(name).split(","))):
+            match = _CALLER.fullmatch(part)
+            caller, token = (match[1], match[2]) if match else ("", part)
+            if caller in found or token in found.values() or not token.isascii() or " " in token:
+                # Not repeated here: what looks wrong may still be a token.
+                self.problems.append(f"{name} has to be one token, or name:token,name:token with each name once.")
+                return ()
+            found[caller] = token
+        return tuple(found.items())
+
+    def base_url(self, name: str, *, bare: bool = True) -> str:
+        # An issuer is compared letter by letter, also with a slash at its end.
+        value = self.text(name).rstrip("/") if bare else self.text(name)
         if not value:
             return ""
         try:

@@ -7,7 +7,7 @@ and a download always, a create never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,7 @@ import httpx2
 from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
 from kling_tools.client.lifts import Lifts
+from kling_tools.client.rings import Rings
 from kling_tools.client.survey import MAX_PAGES, Sight, Survey
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
@@ -78,6 +79,7 @@ class Client:
         self._wire = Wire(connection, clock, transport, read_seconds)
         self._desk = Desk(self._ask, clock, pair=bool(connection.access_key))
         self._survey = Survey(connection.dialect, self._ask)
+        self._rings = Rings(connection, self._ask, clock)
         self._lifts = Lifts(connection.dialect, self._ask, clock)
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
@@ -117,7 +119,8 @@ class Client:
             Refused: it cannot be encoded. Unreachable: nothing left. ProviderRefused: nothing was bought.
             Unsure: everything else; `find` tells later, and only then may the same order be sent again.
         """
-        call = self._dialect.create(replace(order, doorbell=self.connection.doorbell))
+        order = replace(order, callback_url=self._rings.address(order))
+        call = self._dialect.create(order)
         try:
             async with asyncio.timeout(self._submit_seconds):
                 answer = await self._wire.send(call)
@@ -216,6 +219,15 @@ class Client:
         """
         call = self._dialect.cancel(remote)
         return call is not None and self._dialect.cancelled(call, await self._ask(call))
+
+    async def heard(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+        """Return the provider's ids of the tasks that a callback is about; nothing else of it is believed.
+
+        Raises:
+            CallbackRefused, CallbackRepeated. Unreachable, ProviderRefused, ProviderBroken: the key that proves it
+            cannot be had.
+        """
+        return await self._rings.heard(headers, body)
 
     async def balance(self) -> Balance | None:
         """Return what is left at the provider, where it tells that.

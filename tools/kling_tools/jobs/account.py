@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kling_tools.client.client import Client
 from kling_tools.jobs.journal import Journal
@@ -33,6 +33,12 @@ class Account:
     presence: Presence
     sender: str = ""
     frozen: str = ""
+
+    def of(self, journal: Journal, orders: Orders) -> Account:
+        """Return the account with another sight of the journal: what is named is found among one caller's tasks."""
+        return replace(
+            self, journal=journal, orders=orders, sources=replace(self.sources, journal=journal, orders=orders)
+        )
 
     @property
     def route(self) -> Route:

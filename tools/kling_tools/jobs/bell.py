@@ -11,12 +11,18 @@ class Bell:
     """Rung on every change. Waiters look at the journal themselves: a ring carries no news."""
 
     def __init__(self) -> None:
+        self.last = False
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
         """Wake everyone who waits now."""
         self._rung.set()
         self._rung = asyncio.Event()
+
+    def ring_out(self) -> None:
+        """Wake everyone for the last time: whoever looks at `last` waits no longer."""
+        self.last = True
+        self.ring()
 
     async def wait(self, clock: Clock, seconds: float) -> None:
         """Return at the next ring, or after `seconds`."""

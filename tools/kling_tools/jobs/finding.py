@@ -37,13 +37,19 @@ def _newest(db: Connection, search: Search, before: Position, limit: int) -> lis
     told = {"before": before[0], "before_id": before[1], "since": search.since, "parts": search.parts}
     told |= {"words": words, "like": _like(words)}
     match = db.expression(words)
-    if match and not (search.statuses and _is_status_rarer(db, match, search.statuses)):
-        return _by_words(db, {**told, "match": match, "statuses": _listed(search.statuses)}, limit)
-    if not search.statuses:
-        return db.rows("page", **told, limit=limit)
-    # Each status is its own run through time: one question for all of them would have to sort everything.
-    found = [row for status in search.statuses for row in db.rows("page_of_status", **told, status=status, limit=limit)]
+    if match and not _is_rest_rarer(db, match, search):
+        asked = {"match": match, "statuses": _listed(search.statuses), "caller": search.caller}
+        return _by_words(db, {**told, **asked}, limit)
+    # Each status of each caller is its own run through time: one question for all would have to sort everything.
+    found = [row for run in _runs(db, search) for row in db.rows(**run, **told, limit=limit)]
     return sorted(found, reverse=True)[:limit]
+
+
+def _runs(db: Connection, search: Search) -> list[dict[str, str]]:
+    callers = [row[0] for row in db.rows("callers")] if search.caller is None else [search.caller]
+    if not search.statuses:
+        return [{"name": "page", "caller": caller} for caller in callers]
+    return [{"name": "page_of_status", "caller": c, "status": s} for c in callers for s in search.statuses]
 
 
 def _by_words(db: Connection, told: dict[str, Any], limit: int) -> list[Position]:
@@ -58,12 +64,19 @@ def _by_words(db: Connection, told: dict[str, Any], limit: int) -> list[Position
     return sorted(set(found), reverse=True)[:limit]
 
 
-def _is_status_rarer(db: Connection, match: str, statuses: Sequence[str]) -> bool:
+def _is_rest_rarer(db: Connection, match: str, search: Search) -> bool:
+    """Whether few tasks are of the caller and the statuses that are asked for, and many have the words."""
+    if search.caller is None and not search.statuses:
+        return False
     (having,) = db.row("count_of_words", match=match, limit=FREQUENT) or (0,)
     if having < FREQUENT:
         return False
-    (standing,) = db.row("count_of_statuses", statuses=_listed(statuses), limit=FEW) or (0,)
-    return bool(standing < FEW)
+    standing = 0
+    for run in _runs(db, search):
+        asked = {**run, "name": "count_of_status" if search.statuses else "count_of_caller"}
+        (counted,) = db.row(**asked, limit=FEW) or (0,)
+        standing += counted
+    return standing < FEW
 
 
 def _listed(statuses: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 from kling_tools.clock import Clock, local_day
@@ -16,7 +17,7 @@ from kling_tools.jobs import ledger
 from kling_tools.jobs.database import Connection, Store
 from kling_tools.jobs.documents import load
 from kling_tools.jobs.finding import find
-from kling_tools.jobs.ledger import Budget, Entry
+from kling_tools.jobs.ledger import Budget, Entry, Spent
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
 from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, note
@@ -40,13 +41,21 @@ class Journal:
     """Tasks and money on disk. `on_change` is called in the event loop after every change.
 
     `unreadable` are the tasks, by id, that were met and could not be read: they are passed over, and hold their money.
+    `caller` is whose tasks can be had by it; None is everybody's.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, caller: str | None = None) -> None:
         self.clock = clock
+        self.caller = caller
         self._store = store
         self.unreadable: dict[str, TaskUnreadable] = {}
         self.on_change: Callable[[Task], None] = lambda task: None
+
+    def of(self, caller: str) -> Journal:
+        """Return the journal as one caller has it: what is asked of it is told of their tasks and money only."""
+        own = Journal(self._store, self.clock, caller)
+        own.on_change = lambda task: self.on_change(task)
+        return own
 
     def now(self) -> float:
         """Return the journal's time, seconds since the epoch."""
@@ -75,10 +84,10 @@ class Journal:
             if budget is not None:
                 day = local_day(now).isoformat()
                 db.alone(f"money {day} {task.simulated}")
-                holds = ledger.holds(task, parts, day, _spent(db, day, task.simulated), budget)
+                holds = ledger.holds(task, parts, day, _spent(db, day, task.simulated, task.caller), budget)
             named, *others = [insert(db, one, now) for one in (task, *parts)]
             for task_id, held in holds.items():
-                db.run("insert_hold", task_id=task_id, **vars(held))
+                db.run("insert_hold", task_id=task_id, caller=task.caller, **vars(held))
             return Enqueued(named, repeated=False, parts=tuple(others))
 
         result = await self._store.do(work)
@@ -88,7 +97,8 @@ class Journal:
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
         """Return the film of the same request that lately ended without a result."""
-        asked = {"fingerprint": fingerprint, "after": self.clock.now() - SAME_REQUEST_SECONDS}
+        after = self.clock.now() - SAME_REQUEST_SECONDS
+        asked = {"fingerprint": fingerprint, "after": after, "caller": self.caller}
         return await self._store.read(lambda db: next(self._readable(db.rows("earlier_film", **asked)), None))
 
     async def claim(self, task_id: str, slots: int, by: Claim = NOBODY) -> Task | None:
@@ -175,7 +185,7 @@ class Journal:
         """Return those of the tasks that exist and can be read."""
 
         def work(db: Connection) -> dict[str, Task]:
-            rows = ((i, row[0]) for i in ids if (row := db.row("get_task", id=i)) is not None)
+            rows = ((i, row[0]) for i in ids if (row := db.row("get_own", id=i, caller=self.caller)) is not None)
             return {task.id: task for task in self._readable(rows)}
 
         return await self._store.read(work)
@@ -240,6 +250,8 @@ class Journal:
 
     async def search(self, search: Search) -> Page:
         """Return one page, newest first."""
+        if self.caller is not None:
+            search = replace(search, caller=self.caller)
         if search.words:
             with suppress(StorageUnavailable):  # what is not in the index is gone through: slower, and found as well
                 await self._store.keep_words()
@@ -258,7 +270,7 @@ class Journal:
         """Return the newest task whose result the provider calls by this id."""
 
         def work(db: Connection) -> Task | None:
-            tasks = self._readable(db.rows("made"))
+            tasks = self._readable(db.rows("made", caller=self.caller))
             return next((t for t in tasks if any(o.remote_id == remote_id for o in t.outputs)), None)
 
         return await self._store.read(work)
@@ -268,7 +280,7 @@ class Journal:
         first = local_day(since).isoformat()
 
         def work(db: Connection) -> list[Spending]:
-            rows = db.rows("spending", since=first, simulated=simulated)
+            rows = db.rows("spending", since=first, simulated=simulated, caller=self.caller)
             return [Spending(day, model, account, n, from_micros(usd)) for day, model, account, n, usd in rows]
 
         return await self._store.read(work)
@@ -276,7 +288,8 @@ class Journal:
     async def spent_today(self, *, simulated: bool) -> Decimal:
         """Return what is held or settled on this local day, in US dollars."""
         day = local_day(self.clock.now()).isoformat()
-        return from_micros(await self._store.read(lambda db: _spent(db, day, simulated)))
+        spent = await self._store.read(lambda db: _spent(db, day, simulated, self.caller or ""))
+        return from_micros(spent.all if self.caller is None else spent.own)
 
     async def entry(self, task_id: str) -> Entry | None:
         """Return a task's line in the ledger."""
@@ -308,7 +321,7 @@ def _same_request(db: Connection, task: Task, now: float) -> Task | None:
     once more. The same holds for what cannot be read.
     """
     for task_id, status, document in db.rows(
-        "same_request", fingerprint=task.fingerprint, after=now - SAME_REQUEST_SECONDS
+        "same_request", fingerprint=task.fingerprint, caller=task.caller, after=now - SAME_REQUEST_SECONDS
     ):
         try:
             known = load(task_id, document)
@@ -367,9 +380,9 @@ def _settle(db: Connection, task: Task) -> None:
         )
 
 
-def _spent(db: Connection, day: str, simulated: bool) -> int:
-    row = db.row("spent_on", day=day, simulated=simulated)
-    return int(row[0]) if row else 0
+def _spent(db: Connection, day: str, simulated: bool, caller: str) -> Spent:
+    row = db.row("spent_on", day=day, simulated=simulated, caller=caller)
+    return Spent(*map(int, row)) if row else Spent()
 
 
 def running_statuses() -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 
 -- name: insert_task
 INSERT INTO tasks
-    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document, written)
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, caller, document,
+     written)
 VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
-        :document, (SELECT coalesce(max(written), 0) + 1 FROM tasks));
+        :caller, :document, (SELECT coalesce(max(written), 0) + 1 FROM tasks));
 
 -- name: update_task
 UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
@@ -15,6 +16,19 @@ WHERE id = :id;
 -- name: get_task
 SELECT document FROM tasks WHERE id = :id;
 
+-- name: get_own
+-- Without a caller everybody's.
+SELECT document FROM tasks WHERE id = :id AND (CAST(:caller AS TEXT) IS NULL OR caller = :caller);
+
+-- name: callers
+-- Steps from one to the next, so that the tasks of one are not read.
+WITH RECURSIVE callers (caller) AS (
+    SELECT min(caller) FROM tasks
+    UNION ALL
+    SELECT (SELECT min(tasks.caller) FROM tasks WHERE tasks.caller > callers.caller)
+    FROM callers WHERE callers.caller IS NOT NULL)
+SELECT caller FROM callers WHERE caller IS NOT NULL;
+
 -- name: named_so
 SELECT 1 FROM tasks WHERE id >= :first AND id < :last LIMIT 1;
 
@@ -22,7 +36,7 @@ SELECT 1 FROM tasks WHERE id >= :first AND id < :last LIMIT 1;
 -- The tasks for the same request that were not taken back, newest first. While it is open whether one was accepted at
 -- all, its age says nothing, all the less by a clock that was moved. A film's shots answer for no request of their own.
 SELECT id, status, document FROM tasks
-WHERE fingerprint = :fingerprint AND part_of = '' AND status <> 'cancelled'
+WHERE fingerprint = :fingerprint AND caller = :caller AND part_of = '' AND status <> 'cancelled'
   AND (created > :after OR status IN ('waiting', 'queued', 'submitting', 'unsure'))
 ORDER BY created DESC;
 
@@ -31,6 +45,7 @@ ORDER BY created DESC;
 -- not be bought again.
 SELECT id, document FROM tasks
 WHERE fingerprint = :fingerprint AND part_of = '' AND status IN ('failed', 'cancelled') AND updated > :after
+  AND (CAST(:caller AS TEXT) IS NULL OR caller = :caller)
 ORDER BY created DESC LIMIT 1;
 
 -- name: active
@@ -87,13 +102,13 @@ SELECT sender, owner FROM tasks WHERE id = :id;
 
 -- name: page
 SELECT created, id FROM tasks
-WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+WHERE caller = :caller AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: page_of_status
 SELECT created, id FROM tasks
-WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+WHERE caller = :caller AND status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR instr(words, :words) > 0)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
@@ -115,8 +130,8 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 
 SELECT id, took, document FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
 
 -- name: insert_hold
-INSERT INTO ledger (task_id, day, simulated, state, held, charged)
-VALUES (:task_id, :day, :simulated, :state, :held, :charged);
+INSERT INTO ledger (task_id, day, simulated, state, held, charged, caller)
+VALUES (:task_id, :day, :simulated, :state, :held, :charged, :caller);
 
 -- name: get_entry
 SELECT day, simulated, state, held, charged FROM ledger WHERE task_id = :task_id;
@@ -125,8 +140,10 @@ SELECT day, simulated, state, held, charged FROM ledger WHERE task_id = :task_id
 UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged WHERE task_id = :task_id;
 
 -- name: spent_on
--- What is held counts as spent until it is settled or released; the sum is kept beside the ledger.
-SELECT amount FROM spent WHERE day = :day AND simulated = :simulated;
+-- What is held counts as spent until it is settled or released; the sums are kept beside the ledger. One caller's, and
+-- everybody's.
+SELECT coalesce(sum(CASE caller WHEN :caller THEN amount ELSE 0 END), 0), coalesce(sum(amount), 0)
+FROM spent WHERE day = :day AND simulated = :simulated;
 
 -- name: insert_history
 INSERT INTO history (task_id, at, event, status, detail) VALUES (:task_id, :at, :event, :status, :detail);
@@ -138,6 +155,7 @@ SELECT at, event, status, detail FROM history WHERE task_id = :task_id ORDER BY 
 -- Elements and voices are few, and this is asked only when one of them is named.
 SELECT id, document FROM tasks
 WHERE status = 'succeeded' AND model IN ('kling-element', 'kling-voice')
+  AND (CAST(:caller AS TEXT) IS NULL OR caller = :caller)
 ORDER BY created DESC;
 
 -- name: spending
@@ -145,5 +163,6 @@ SELECT ledger.day, tasks.model, tasks.account, count(*),
        CAST(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END) AS BIGINT)
 FROM ledger JOIN tasks ON tasks.id = ledger.task_id
 WHERE ledger.day >= :since AND ledger.simulated = :simulated AND state <> 'released'
+  AND (CAST(:caller AS TEXT) IS NULL OR ledger.caller = :caller)
 GROUP BY ledger.day, tasks.model, tasks.account
 ORDER BY ledger.day DESC, 5 DESC;

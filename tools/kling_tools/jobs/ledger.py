@@ -18,11 +18,12 @@ from kling_tools.model.tasks import Task
 
 @dataclass(frozen=True)
 class Budget:
-    """The person's hard limits in US dollars; 0 forbids spending."""
+    """The person's hard limits in US dollars; 0 forbids spending. `per_day` is each caller's, `per_day_all` of all."""
 
     per_call: Decimal
     per_day: Decimal
     allow_unpriced: bool = False
+    per_day_all: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,15 @@ class Entry:
     charged: int = 0
 
 
-def hold(task: Task, day: str, spent_today: int, budget: Budget) -> Entry:
+@dataclass(frozen=True)
+class Spent:
+    """What a day's money comes to so far: the caller's, and everybody's."""
+
+    own: int = 0
+    all: int = 0
+
+
+def hold(task: Task, day: str, spent: Spent, budget: Budget) -> Entry:
     """Return the entry that reserves the task's worst case.
 
     Raises:
@@ -54,38 +63,44 @@ def hold(task: Task, day: str, spent_today: int, budget: Budget) -> Entry:
             )
         return Entry(day=day, simulated=task.simulated, state="held", held=0)
     amount = to_micros(price.most)
-    _within(price, amount, spent_today, budget)
+    _within(price, amount, spent, budget)
     return Entry(day=day, simulated=task.simulated, state="held", held=amount)
 
 
-def holds(task: Task, parts: Sequence[Task], day: str, spent_today: int, budget: Budget) -> dict[str, Entry]:
+def holds(task: Task, parts: Sequence[Task], day: str, spent: Spent, budget: Budget) -> dict[str, Entry]:
     """Return the entries by task: of a film each of its parts has one, and they are judged by their sum.
 
     Raises:
         OverBudget
     """
-    entry = hold(task, day, spent_today, budget)
+    entry = hold(task, day, spent, budget)
     if task.plan.spec.kind != "film":
         return {task.id: entry}
-    held = {part.id: hold(part, day, spent_today, budget) for part in parts}
+    held = {part.id: hold(part, day, spent, budget) for part in parts}
     # A shot of unknown price makes the sum unknown, and is no way past the limits for the others.
     known = Price.total([part.plan.price for part in parts if part.plan.price.most is not None])
-    _within(known, sum(one.held for one in held.values()), spent_today, budget)
+    _within(known, sum(one.held for one in held.values()), spent, budget)
     return held
 
 
-def _within(price: Price, amount: int, spent_today: int, budget: Budget) -> None:
+def _within(price: Price, amount: int, spent: Spent, budget: Budget) -> None:
     if amount > to_micros(budget.per_call):
         raise OverBudget(
             f"This costs {price.words()}; KLING_MAX_USD_PER_CALL allows {dollars(budget.per_call)}.",
             advice="Choose a shorter or cheaper video (estimate_cost), or ask the person to raise the limit.",
         )
-    left = max(0, to_micros(budget.per_day) - spent_today)
+    left = max(0, to_micros(budget.per_day) - spent.own)
     if amount > left:
         raise OverBudget(
             f"This costs {price.words()}; of today's {dollars(budget.per_day)} (KLING_MAX_USD_PER_DAY) "
             f"{dollars(from_micros(left))} is left.",
             advice="Wait until tomorrow, choose a cheaper video, or ask the person to raise the limit.",
+        )
+    if budget.per_day_all is not None and amount > to_micros(budget.per_day_all) - spent.all:
+        # Not how much is left: that is what others have spent.
+        raise OverBudget(
+            "Too little is left today of what all callers together may spend (KLING_MAX_USD_PER_DAY_ALL).",
+            advice="Wait until tomorrow, or ask whoever runs this server to raise the limit.",
         )
 
 

@@ -3,9 +3,9 @@
 
 -- name: insert_task
 INSERT INTO tasks
-    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, document)
+    (id, status, account, model, label, slots, created, updated, fingerprint, words, took, part_of, caller, document)
 VALUES (:id, :status, :account, :model, :label, :slots, :created, :updated, :fingerprint, :words, :took, :part_of,
-        :document);
+        :caller, :document);
 
 -- name: update_task
 UPDATE tasks SET status = :status, updated = :updated, took = coalesce(:took, took), document = :document,
@@ -61,20 +61,21 @@ WHERE written >= CAST(:position AS XID8) AND written < pg_snapshot_xmax(pg_curre
 
 -- name: page
 SELECT created, id FROM tasks
-WHERE (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+WHERE caller = :caller AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR words LIKE :like)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: page_of_status
 SELECT created, id FROM tasks
-WHERE status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
+WHERE caller = :caller AND status = :status AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')
   AND (:words = '' OR words LIKE :like)
 ORDER BY created DESC, id DESC LIMIT :limit;
 
 -- name: spent_on
 -- Summed up each time: a sum of its own would be one row that every transaction of all replicas waits for.
-SELECT CAST(coalesce(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END), 0) AS BIGINT)
-FROM ledger WHERE day = :day AND simulated = :simulated;
+SELECT CAST(coalesce(sum(taken) FILTER (WHERE caller = :caller), 0) AS BIGINT), CAST(coalesce(sum(taken), 0) AS BIGINT)
+FROM (SELECT caller, CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END AS taken
+      FROM ledger WHERE day = :day AND simulated = :simulated) AS lines;
 
 -- name: watched
 SELECT id, document, hinted, awaited FROM tasks

@@ -54,7 +54,10 @@ class Spending:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Which tasks of the journal; `before` is a position from an earlier page, `parts` also the shots of films."""
+    """Which tasks of the journal; `before` is a position from an earlier page, `parts` also the shots of films.
+
+    `caller` None is everybody's.
+    """
 
     statuses: tuple[str, ...] = ()
     words: str = ""
@@ -62,6 +65,7 @@ class Search:
     limit: int = 20
     parts: bool = True
     before: Position | None = None
+    caller: str | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from kling_tools.jobs.database import Connection
 from kling_tools.jobs.documents import dump, load
 from kling_tools.jobs.ledger import Entry
-from kling_tools.jobs.watched import one_label
+from kling_tools.jobs.watched import line_of
 from kling_tools.model.tasks import Task
 
 #: Letters of an id by which a file is named, where they tell it from every other task.
@@ -24,10 +24,11 @@ def columns_of(task: Task) -> dict[str, object]:
         "created": task.created,
         "updated": task.updated,
         "fingerprint": task.fingerprint,
-        "label": one_label(task.label),
+        "label": line_of(task),
         "words": f"{task.label}\n{task.plan.words}".casefold(),
         "slots": task.plan.slots,
         "part_of": task.part_of,
+        "caller": task.caller,
         "took": None,
         "sent": task.sent_at,
         "document": dump(task),

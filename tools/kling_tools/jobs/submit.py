@@ -29,6 +29,7 @@ from kling_tools.model.errors import (
 from kling_tools.model.plan import Order, Prepared, can_be_asked_about
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
+    Adopted,
     Advanced,
     Doubted,
     Event,
@@ -36,6 +37,7 @@ from kling_tools.model.tasks import (
     Hindered,
     PutBack,
     Rejected,
+    Remote,
     Seen,
     Task,
 )
@@ -171,6 +173,21 @@ async def _left_open(account: Account, task: Task) -> bool:
         )
         await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
     return False
+
+
+async def told(account: Account, task_id: str, remote_id: str) -> None:
+    """Take over a doubtful task that its provider names at the task's own callback address, after a look at it.
+
+    Raises:
+        Unreachable, ProviderRefused, ProviderBroken: the look was not answered; nothing was changed.
+    """
+    task = (await account.journal.get([task_id])).get(task_id)
+    if task is None or task.remote is not None or task.account != account.name or task.attempts == 0:
+        return
+    remote = Remote(id=remote_id, product=account.client.product(task.plan), host=account.connection.base_url)
+    for seen in await account.client.look([remote]):
+        known = replace(seen, external_id=task.id)
+        await account.journal.apply(task.id, Adopted(known) if task.status.ended else Seen(known))
 
 
 def _unasked(account: Account) -> str:

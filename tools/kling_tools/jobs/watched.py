@@ -53,7 +53,7 @@ class Watched:
             task.accepted_at,
             task.not_before,
             task.trouble,
-            intern(one_label(task.label)),
+            intern(line_of(task)),
             hinted,
             awaited,
         )
@@ -64,9 +64,10 @@ class Watched:
         return self.status in LOOKED_AT and self.remote is not None
 
 
-def one_label(label: str) -> str:
-    """Return a label as every database can keep it."""
-    return label.replace("\0", "\ufffd")
+def line_of(task: Task) -> str:
+    """Return the line that a task waits in, as every database can keep it: lines take turns, also among callers."""
+    line = f"{task.caller}\x1f{task.label}" if task.caller else task.label
+    return line.replace("\0", "\ufffd")
 
 
 def _shared(remote_id: str, product: str, host: str) -> Remote:

@@ -14,6 +14,7 @@
     |   |- EncoderMissing        ffmpeg is needed and not here
     |   |- MediaFailed           a file that cannot be decoded
     |   `- CallbackRefused       a callback that is not proven to come from the provider
+    |       `- CallbackRepeated    one that came before, and was taken then
     |- Unreachable             no connection was made: nothing was sent
     |- ProviderRefused         it answered no: nothing was bought
     |   |- Unauthorised          the credentials
@@ -180,6 +181,13 @@ class CallbackRefused(Refused):
 
     code = "callback_refused"
     advice = "It was ignored; tasks are asked about anyway. Check KLING_WEBHOOK_SECRET and this machine's clock."
+
+
+class CallbackRepeated(CallbackRefused):
+    """A callback came before."""
+
+    code = "callback_repeated"
+    advice = "It was taken then."
 
 
 class Unreachable(KlingError):

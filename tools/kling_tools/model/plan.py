@@ -126,26 +126,18 @@ class Prepared:
     units: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class Doorbell:
-    """Where a provider tells that a task moved: a public address of ours, and a word that it repeats to us."""
-
-    url: str = field(repr=False)
-    secret: str = field(default="", repr=False)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """A plan ready to be encoded. `external_id` is our own task id, unique per account (kling-official 12.16).
 
-    `media` belong to `plan.inputs`, one for one. `doorbell` None: nobody can be told from outside.
+    `media` belong to `plan.inputs`, one for one. `callback_url` is where the provider may tell that the task moved.
     """
 
     plan: Plan
     external_id: str
     media: tuple[Medium, ...] = field(default=(), repr=False)
     prepared: tuple[Prepared, ...] = ()
-    doorbell: Doorbell | None = None
+    callback_url: str = field(default="", repr=False)
 
     @property
     def step(self) -> Step:

@@ -122,6 +122,7 @@ class Task:
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
     by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
     start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
+    `caller` is whose it is: empty for the owner, who is the only one but over HTTP.
     """
 
     id: str
@@ -148,6 +149,7 @@ class Task:
     notes: tuple[str, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     part_of: str = ""
+    caller: str = ""
 
 
 @dataclass(frozen=True)

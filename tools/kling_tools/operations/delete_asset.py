@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.requests import DeleteAsset
 from kling_tools.operations.answers import DeletedFacts
 from kling_tools.operations.operation import Answer, Operation, Report
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 async def run(studio: Studio, request: DeleteAsset, report: Report) -> Answer:
     """Ask the provider to delete it; the files made with it stay."""
     account = studio.account(request.provider)
-    await account.client.desk.delete(request.kind, request.id.removeprefix("element:").strip())
+    asset_id = request.id.removeprefix("element:").strip()
+    if studio.caller and await account.journal.made(asset_id) is None:
+        raise InvalidArguments(
+            f"None of your tasks made {quoted(request.id, 60)}.", advice="list_library shows what you made."
+        )
+    await account.client.desk.delete(request.kind, asset_id)
     return Answer(
         DeletedFacts(kind=request.kind, id=request.id, provider=account.route.provider, simulated=account.simulated)
     )

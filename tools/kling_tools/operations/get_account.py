@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.clock import iso
-from kling_tools.model.errors import KlingError
+from kling_tools.model.errors import KlingError, Refused
 from kling_tools.model.library import Balance, Deduction, Pack
 from kling_tools.model.money import dollars, plain
 from kling_tools.model.requests import GetAccount
@@ -31,6 +31,8 @@ async def run(studio: Studio, request: GetAccount, report: Report) -> Answer:
     deductions: list[DeductionFacts] | None = None
     balance = ""
     try:
+        if studio.caller:
+            raise Refused("What Kling keeps of the whole account is shown to its owner only.")
         if account.connection.official:
             packs = [_pack(p) for p in await account.client.desk.packs(now - _PACK_DAYS * _DAY, now)]
         else:

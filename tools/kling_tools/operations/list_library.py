@@ -17,6 +17,8 @@ async def run(studio: Studio, request: ListLibrary, report: Report) -> Answer:
     account = studio.account(request.provider)
     kind: Literal["voice", "element"] = "voice" if request.kind == "voices" else "element"
     page = await account.client.desk.assets(kind, not request.preset, request.page)
+    # The account is its owner's; every other caller has in it what their own tasks made.
+    shown = [a for a in page.assets if not studio.caller or not a.own or await account.journal.made(a.id)]
     return Answer(
         LibraryFacts(
             kind=request.kind,
@@ -34,7 +36,7 @@ async def run(studio: Studio, request: ListLibrary, report: Report) -> Answer:
                     made_from=a.made_from,
                     voice=a.voice_id,
                 )
-                for a in page.assets
+                for a in shown
                 if a.status != "deleted"
             ],
             next_page=request.page + 1 if page.more else None,

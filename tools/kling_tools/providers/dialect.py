@@ -228,8 +228,8 @@ class Dialect(Protocol):
     def heard(self, headers: Mapping[str, str], body: bytes, now: float, key: bytes) -> tuple[str, ...]:
         """Return the ids of the tasks that a callback is about, its results unread; `key` is what proves it.
 
-        `headers` by lower-case names; `body` as it came. `key` is the answer to `keys`, what the person has set, or the
-        doorbell's secret. `now` in seconds since the epoch.
+        `headers` by lower-case names; `body` as it came. `key` is the body of the answer to `keys`, what the person has
+        set, or what follows from the callback's address (`gateway.ring_secret`). `now` in seconds since the epoch.
 
         Raises:
             CallbackRefused: forged, too old, or no callback.

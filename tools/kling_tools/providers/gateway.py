@@ -228,3 +228,9 @@ def multipart(fields: Mapping[str, str], name: str, medium: Medium) -> tuple[byt
     head = f'--{border}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name(medium)}"\r\n'
     parts += [f"{head}Content-Type: {medium.mime}\r\n\r\n".encode(), data, f"\r\n--{border}--\r\n".encode()]
     return b"".join(parts), f"multipart/form-data; boundary={border}"
+
+
+def ring_secret(callback_url: str) -> str:
+    """Return the word that a provider is asked to repeat in its callbacks: it follows from their secret address."""
+    address = callback_url.partition("?")[0]
+    return hashlib.sha256(f"secret of {address}".encode()).hexdigest()[:32] if address else ""

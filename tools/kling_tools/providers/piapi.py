@@ -29,7 +29,7 @@ from kling_tools.model.specs import (
 )
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, file_name, said, status_of
+from kling_tools.providers.gateway import GatewayDialect, file_name, ring_secret, said, status_of
 from kling_tools.providers.reading import RemoteStatus, charge, number, record, records, text
 
 TASK = "/api/v1/task"
@@ -72,8 +72,8 @@ class PiAPI(GatewayDialect):
         model, _, version = order.plan.wire_model.partition("/")
         kind, told = _KINDS[order.plan.spec.product](self, order, version)
         config: Body = {"service_mode": "public"}
-        if order.doorbell is not None:
-            config["webhook_config"] = {"endpoint": order.doorbell.url, "secret": order.doorbell.secret}
+        if url := order.callback_url:
+            config["webhook_config"] = {"endpoint": url, "secret": ring_secret(url)}
         body = {"model": model, "task_type": kind, "input": told, "config": config}
         return WireCall(method="POST", path=TASK, body=body)
 

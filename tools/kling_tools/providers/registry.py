@@ -5,14 +5,12 @@ Pure: settings come in as plain values, and nothing is opened. A new gateway is 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kling_tools.model.errors import BadSettings, quoted
-from kling_tools.model.plan import Doorbell, Route
+from kling_tools.model.plan import Route
 from kling_tools.providers.dialect import Dialect
 from kling_tools.providers.kling.legacy import Legacy
 from kling_tools.providers.kling.official import Official
@@ -61,7 +59,7 @@ _CLEAN = re.compile(r"[!-~]*")
 
 @dataclass(frozen=True)
 class Connection:
-    """A configured provider. Its repr shows no secret.
+    """A configured provider. Its repr shows no secret; `callback_url` is one, where nothing else proves a callback.
 
     Raises:
         BadSettings: a credential with characters that no HTTP header can carry.
@@ -75,7 +73,7 @@ class Connection:
     secret_key: str = field(default="", repr=False)
     simulated: bool = False
     vendor: Vendor = field(default=KLING, repr=False)
-    doorbell: Doorbell | None = None
+    callback_url: str = field(default="", repr=False)
     ringer: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
@@ -130,12 +128,8 @@ def sandbox_connection(api_key: str, base_url: str) -> Connection:
     return Connection("sandbox", Official(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
 
 
-def gateway_connection(
-    gateway: Gateway, *, api_key: str, base_url: str = "", callback_url: str = "", ringer: str = ""
-) -> Connection:
-    """Return a gateway that is spoken to with a key.
-
-    `callback_url` is the public base of our own callbacks, or empty; `ringer` the key that the person has set for them.
+def gateway_connection(gateway: Gateway, *, api_key: str, base_url: str = "", ringer: str = "") -> Connection:
+    """Return a gateway that is spoken to with a key; `ringer` is the key that the person has set for its callbacks.
 
     Raises:
         BadSettings: the key is none.
@@ -150,18 +144,8 @@ def gateway_connection(
         address,
         api_key=key,
         vendor=vendor,
-        doorbell=doorbell(vendor.name, key, callback_url) if callback_url else None,
         ringer=ringer,
     )
-
-
-def doorbell(provider: str, key: str, callback_url: str) -> Doorbell:
-    """Return where a provider rings. Both words follow from the key, so every process knows them and nobody else."""
-    token, secret = (
-        hmac.digest(key.encode(), f"{what} of {provider}".encode(), hashlib.sha256).hex()[:32]
-        for what in ("address", "secret")
-    )
-    return Doorbell(f"{callback_url.rstrip('/')}/callbacks/{provider}/{token}", secret)
 
 
 def _address(base_url: str, region: str) -> str:

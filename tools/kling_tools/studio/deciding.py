@@ -16,7 +16,7 @@ from kling_tools.connect import Opened, brought_dir
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
-from kling_tools.jobs.ledger import Budget, holds
+from kling_tools.jobs.ledger import Budget, Spent, holds
 from kling_tools.jobs.orders import fingerprint
 from kling_tools.jobs.questions import Search
 from kling_tools.model.errors import BadMedia, Impossible, InvalidArguments, KlingError, NeedsConfirmation
@@ -26,6 +26,7 @@ from kling_tools.model.plan import Order, Plan
 from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
+from kling_tools.settings import MOST_DOLLARS
 from kling_tools.studio.filming import Film, film
 from kling_tools.studio.routing import NOBODY_PASSED, Passed, Quote, Way, cheapest, who_else
 from kling_tools.studio.starting import started
@@ -35,6 +36,8 @@ BYTES_PER_SECOND = 6_000_000
 LEAST_BYTES = 50_000_000
 #: So many tasks of the last minutes are gone through for one of the same request.
 MOST_RECENT = 200
+#: So many callers' daily budgets may be spent in a day by all together, unless the settings say otherwise.
+DAYS_OF_ALL = 10
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Decisions:
     def budget(self) -> Budget:
         """The person's hard limits."""
         settings = self.opened.settings
-        return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced)
+        of_all = settings.max_usd_per_day_all
+        if of_all is None:
+            of_all = min(DAYS_OF_ALL * settings.max_usd_per_day, MOST_DOLLARS)
+        return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced, of_all)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider.
@@ -152,6 +158,7 @@ class Decisions:
             account=account.name,
             fingerprint=mark,
             arguments=request.asked(),
+            caller=self.opened.journal.caller or "",
         )
 
     def needs_confirmation(self, price: Price) -> bool:
@@ -159,7 +166,7 @@ class Decisions:
         return price.most is None or price.most > self.opened.settings.confirm_above_usd
 
     def _ask_the_person(self, task: Task, shots: Sequence[Task]) -> None:
-        holds(task, shots, "", 0, self.budget)  # nobody is asked to agree to what the limits forbid
+        holds(task, shots, "", Spent(), self.budget)  # nobody is asked to agree to what the limits forbid
         notes = "".join(f" {note}" for note in (*task.notes, *task.plan.notes))
         raise NeedsConfirmation(
             f"This costs {task.plan.price.words()} with {task.plan.model}; above "

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from hmac import compare_digest
 
 from kling_tools.catalog.catalog import Catalog
 from kling_tools.catalog.data import KLING
-from kling_tools.client.callbacks import Callbacks
+from kling_tools.client import callbacks
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace
@@ -21,6 +23,7 @@ from kling_tools.jobs.account import Account
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.questions import Spending
+from kling_tools.jobs.submit import told
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
@@ -28,9 +31,9 @@ from kling_tools.model.money import Price
 from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
-from kling_tools.model.status import LOOKED_AT, Status
+from kling_tools.model.status import Status
 from kling_tools.model.step import can_be_recalled
-from kling_tools.model.tasks import CalledOff, Hindered, Recalled, Task, Withdrawn
+from kling_tools.model.tasks import Recalled, Task
 from kling_tools.providers.registry import GATEWAYS, Gateway
 from kling_tools.settings import Settings
 from kling_tools.studio import joining
@@ -38,6 +41,7 @@ from kling_tools.studio.deciding import Decisions, Purchase
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
 from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Quote
+from kling_tools.studio.withdrawing import UNDECIDED, withdraw
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
 
@@ -49,9 +53,6 @@ SLICE_SECONDS = 1.0
 OUTCOME_SECONDS = 5.0
 #: About how long shots that are here are joined.
 JOINING_SECONDS = 3
-
-#: On its way out, or just put back: what becomes of it shows in a moment.
-_UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,30 @@ class TaskPage:
 
 
 class Studio:
-    """One open house: journal, engine, providers, files."""
+    """One open house: journal, engine, providers, files. `caller` is whose it is at present, empty for the owner."""
 
     def __init__(self, settings: Settings, clock: Clock, opened: Opened, engine: Engine) -> None:
         self.settings = settings
         self.clock = clock
-        self._opened = opened
+        self._whole = opened
         self._engine = engine
-        self._journal: Journal = opened.journal
-        self._decisions = Decisions(opened, clock)
-        self._callbacks = Callbacks(settings.webhook_secrets)
+        self._readers = callbacks.readers(settings.webhook_secrets)
         self._workshop = Workshop(opened.journal, opened.orders, opened.outputs)
+        self._look_as("")
+
+    def for_caller(self, caller: str) -> Studio:
+        """Return the same house as one caller has it: what they ask and buy is about their tasks and their money."""
+        if caller == self.caller:
+            return self
+        own = copy(self)
+        own._look_as(caller)
+        return own
+
+    def _look_as(self, caller: str) -> None:
+        self.caller = caller
+        self._opened = self._whole.of(caller)
+        self._journal: Journal = self._opened.journal
+        self._decisions = Decisions(self._opened, self.clock)
 
     @classmethod
     @asynccontextmanager
@@ -163,7 +177,7 @@ class Studio:
             KlingError: they cannot be joined, and why.
         """
         task = await joining.decide(request, self._opened.orders, self._opened.outputs, self.clock.now())
-        return (await self._workshop.add(task)).task
+        return (await self._workshop.add(replace(task, caller=self.caller))).task
 
     async def cancel(self, task_id: str) -> Task:
         """Take a task back that waits to be sent, and return it as it then is: cancelled only where that was possible.
@@ -174,46 +188,14 @@ class Studio:
         started = self.clock.monotonic()
         while True:
             (task,) = await self.tasks([task_id])
-            if isinstance(task.plan.spec, FilmSpec):
-                undecided = await self._withdraw_film(task)
-                (task,) = await self.tasks([task_id])
-            else:
-                if task.status in LOOKED_AT and await self._called_off(task):
-                    (task,) = await self.tasks([task_id])
-                if task.status in {Status.QUEUED, Status.WAITING}:
-                    # Only as it stands here: whoever claims it first sends it, and then it is not ours to take back.
-                    await self._journal.apply(task.id, Withdrawn(), standing=task)
-                    (task,) = await self.tasks([task_id])
-                undecided = task.status in _UNDECIDED
+            shots = (await self.shots([task])).get(task.id)
+            undecided = await withdraw(self._journal, self._opened.named(task.account), task, shots)
+            (task,) = await self.tasks([task_id])
+            undecided = undecided or (shots is None and task.status in UNDECIDED)
             passed = self.clock.monotonic() - started
             if not undecided or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
-
-    async def _called_off(self, task: Task) -> bool:
-        """Ask the provider to take a task back, where it has such a call; returns whether it did."""
-        account = self._opened.named(task.account)
-        if account is None or task.remote is None:
-            return False
-        try:
-            granted = await account.client.cancel(task.remote)
-        except KlingError as error:
-            await self._journal.apply(task.id, Hindered(f"It was not cancelled: {error.message}"), standing=task)
-            return False
-        if granted:
-            await self._journal.apply(task.id, CalledOff(), standing=task)
-        return granted
-
-    async def _withdraw_film(self, film: Task) -> bool:
-        """Take back every shot that waits, and the film with them; what was sent goes on without it.
-
-        Returns whether a shot is on its way out, so that it may wait again in a moment.
-        """
-        own = [shot for shot in (await self.shots([film]))[film.id] if shot.part_of == film.id]
-        waiting = [shot.id for shot in own if shot.status in {Status.QUEUED, Status.WAITING}]
-        if waiting or not own:
-            await self._journal.apply_all([(task_id, Withdrawn()) for task_id in [film.id, *waiting]])
-        return any(shot.status is Status.SUBMITTING for shot in own)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""
@@ -280,7 +262,7 @@ class Studio:
         while True:
             passed = self.clock.monotonic() - started
             running = [t for t in tasks if not t.status.ended and self._watched(t)]
-            if not running or passed >= seconds:
+            if not running or passed >= seconds or self._engine.bell.last:
                 return tasks
             shots = await self.shots(running)
             left = max(self.eta(t, shots.get(t.id, ())) or 0 for t in running)
@@ -297,6 +279,10 @@ class Studio:
                 tasks = await self.tasks(ids)
             except StorageUnavailable as error:  # what is waited for goes on without the journal, and so does waiting
                 tasks = [t if t.status.ended else replace(t, trouble=error.message) for t in tasks]
+
+    def hurry(self) -> None:
+        """Let nobody wait any longer: the house is about to close, and whoever waits is told how things stand."""
+        self._engine.bell.ring_out()
 
     async def list(self, request: ListTasks) -> TaskPage:
         """Return one page of the journal."""
@@ -356,15 +342,31 @@ class Studio:
         """Return what was held or settled by day and model."""
         return await self._journal.spending(since, simulated=simulated)
 
-    async def callback(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def expects(self, provider: str, token: str) -> bool:
+        """Whether this is where a provider that is configured here was told to call."""
+        own = (a.connection for a in self._opened.accounts if a.route.provider == provider)
+        return any(compare_digest(callbacks.token(connection).encode(), token.encode()) for connection in own)
+
+    async def callback(self, provider: str, headers: Mapping[str, str], body: bytes, task_id: str = "") -> bool:
         """Take a provider's callback: it is believed in nothing, and leads to a look. Returns whether it was signed.
 
+        `task_id` is our own, where the address that was called names it.
+
         Raises:
-            CallbackRefused: forged, replayed, too old, or no callback; nothing was changed.
+            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed.
         """
-        hint = self._callbacks.read(headers, body, self.clock.now())
+        if provider not in self._readers:
+            await self._rung(self._opened.account(provider), headers, body, task_id)
+            return True
+        hint = self._readers[provider](headers, body, self.clock.now())
         await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
         return hint.signed
+
+    async def _rung(self, account: Account, headers: Mapping[str, str], body: bytes, task_id: str) -> None:
+        for remote_id in await account.client.heard(headers, body):
+            if task_id:
+                await told(account, task_id, remote_id)
+            await self._engine.look_soon(external_id="", remote_id=remote_id)
 
 
 def _missing(task: Task, gateways: Sequence[Gateway]) -> str:

@@ -17,8 +17,12 @@ NO_WATERMARK: Mapping[str, Any] = {"watermark_info": {"enabled": False}}
 
 
 def own_id(order: Order) -> Body:
-    """Return our own id, which makes a lost answer harmless: every asynchronous call has it (kling-official 12.16)."""
-    return {"external_task_id": order.external_id}
+    """Return our own id, which makes a lost answer harmless: every asynchronous call has it (kling-official 12.16).
+
+    With it the address for callbacks, which the same calls take (kling-official 4).
+    """
+    callback = {"callback_url": order.callback_url} if order.callback_url else {}
+    return {"external_task_id": order.external_id, **callback}
 
 
 def mode(resolution: str) -> str:

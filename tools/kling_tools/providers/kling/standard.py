@@ -47,7 +47,8 @@ class Standard(Bare):
             body = standard_video.motion(order, spec)
         else:
             raise Impossible(f"Kling's current API has no {spec.product}; its legacy API has.")
-        body["options"] = {"external_task_id": order.external_id, "watermark_info": {"enabled": False}}
+        callback = {"callback_url": order.callback_url} if order.callback_url else {}
+        body["options"] = {"external_task_id": order.external_id, "watermark_info": {"enabled": False}, **callback}
         return WireCall(method="POST", path=path, body=body, product=path)
 
     def accepted(self, order: Order, call: WireCall, answer: WireAnswer) -> Observation | Prepared:
