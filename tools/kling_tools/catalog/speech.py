@@ -62,7 +62,7 @@ class LipSyncAsk(Ask[LipSync]):
         yield from own_problems(self, offer, standard, request.video, "video")
         if offer.direct:
             yield from self._of_direct(model)
-        if offer.video is not None:
+        if offer.video is not None and not offer.own:  # what a provider made itself it also takes
             yield from video_problems(self, offer.video, request.video, "video")
         if request.text.strip():
             yield from text_problems(model, offer, request.text, offer.audio)
