@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from tests.vendors.fal_forms import ENDPOINTS
 from tests.vendors.floor import Hook, Time
+from tests.vendors.samples import same
 from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create
 
@@ -60,6 +61,7 @@ async def test_a_failure_is_completed_and_told_by_status_or_only_by_the_result()
         at = f"{AT}/requests/{task}"
         assert (await client.get(at)).status_code == 400
         vendor.fail(task, "unsafe")
+        same(Fake.FAL, "failed_result", await client.get(at))
         told = (await client.get(f"{at}/status")).json()
         assert (told["status"], told["error"]) == ("COMPLETED", "unsafe")
         vendor.quiet = True
@@ -82,7 +84,9 @@ async def test_pending_is_202_and_the_result_names_the_file() -> None:
         assert (await client.get(told["status_url"])).status_code == 202
         vendor.finish(told["request_id"])
         assert (await client.get(told["status_url"])).status_code == 200
-        video = (await client.get(told["response_url"])).json()["video"]
+        result = await client.get(told["response_url"])
+        same(Fake.FAL, "result", result)
+        video = result.json()["video"]
         assert len((await client.get(video["url"])).content) == video["file_size"]
 
 

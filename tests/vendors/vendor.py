@@ -158,7 +158,9 @@ class Vendor(ABC):
         applied: bool | None = None,
         words: str = "",
     ) -> None:
-        """Plan a fault (see `Fault`)."""
+        """Plan a fault (see `Fault`); raise NotImplementedError for one that this vendor never shows."""
+        if kind.startswith("hidden"):
+            self.hidden(500, words)
         applies = kind in ("cut", "garbage", "hang", "fail") if applied is None else applied
         self._faults.add(Fault(kind, on, nth, times, applies, words or "the model gave up"))
 
