@@ -108,9 +108,7 @@ def _pair(body: Any) -> str:
     return "" if pair == isinstance(body["image_url"], list) else "image_url: pair effects take exactly 2 images"
 
 
-EFFECTS = form(
-    _pair, image_url=need(either(ANY, many(ANY, 2, 2))), effect_scene=need(text()), duration=FIVE_TEN, provider=VIA
-)
+EFFECTS = form(_pair, image_url=need(either(ANY, many(ANY, 2, 2))), effect_scene=need(text()), duration=FIVE_TEN)
 
 
 def _loud(body: Any) -> dict[str, Any]:
@@ -238,7 +236,7 @@ class Aiml(Vendor):
     async def create(self, request: Request) -> Response:
         """Accept a generation."""
         task = self.bought(MODELS, await read_json(request))
-        return answered({"id": task.id, "status": "queued", **self.usage(task)}, **self.told(task))
+        return answered({"id": task.id, "status": "queued", **self.usage(task)}, headers=self.told(task))
 
     async def draw(self, request: Request) -> Response:
         """Make pictures while the caller waits: there is no task to ask for."""
@@ -247,7 +245,7 @@ class Aiml(Vendor):
         if self.book.state(task) == "failed":
             raise Refusal(500, task.doom)
         drawn = [{"url": self.result_url(task), "b64_json": None}] * task.body.get("num_images", 1)
-        return answered({"data": drawn, **self.usage(task)}, **self.told(task))
+        return answered({"data": drawn, **self.usage(task)}, headers=self.told(task))
 
     def bought(self, models: dict[str, Form], body: dict[str, Any]) -> Task:
         """Accept what one of these models offers."""

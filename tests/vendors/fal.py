@@ -67,7 +67,7 @@ class Fal(Vendor):
         )
         again = "true" if refusal.status in (429, 500, 503) else "false"
         headers = {"X-Fal-Error-Type": code, "X-Fal-Retryable": again}
-        return answered({"detail": refusal.words, "error_type": code}, status, **headers)
+        return answered({"detail": refusal.words, "error_type": code}, status, headers)
 
     async def create(self, request: Request) -> Response:
         """Queue a request; the body is the input itself."""

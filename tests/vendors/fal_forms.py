@@ -19,6 +19,7 @@ from tests.vendors.fields import (
     record,
     seconds,
     text,
+    together,
     whole,
 )
 from tests.vendors.floor import UNTOLD, per_second
@@ -69,7 +70,12 @@ MOTION = form(
     prompt=text(2500),
 )
 O1_EDIT = form(
-    prompt=need(text(2500)), video_url=need(ANY), image_urls=many(ANY, 1, 4), elements=ELEMENTS, keep_audio=flag()
+    together(4, "image_urls", "elements"),
+    prompt=need(text(2500)),
+    video_url=need(ANY),
+    image_urls=many(ANY, 1, 4),
+    elements=ELEMENTS,
+    keep_audio=flag(),
 )
 O3_EDIT = O1_EDIT.with_(shot_type=choice("customize", "intelligent"))
 AVATAR = form(image_url=need(ANY), audio_url=need(ANY), prompt=text())
@@ -113,6 +119,7 @@ def _video_endpoints() -> dict[str, Form]:
             prompt=need(text(2500)), start_image_url=need(ANY), end_image_url=ANY, duration=seconds(3, 10)
         ),
         "o1/reference-to-video": form(
+            together(7, "image_urls", "elements"),
             prompt=need(text(2500)),
             image_urls=many(ANY, 1, 7),
             elements=ELEMENTS,
