@@ -1,8 +1,8 @@
 """fal.ai as its fact sheet (section 3) describes it: a queue per endpoint, strings for durations, "completed" failures.
 
 Prices are in US$ and are not told by the vendor. All of its hosts stand behind one address. Where the sheet is silent,
-an account without money gets 403, and a cancelled request reads as completed with an error. A try-on answers with one
-`image`, as the vendor's own page has it.
+an account without money gets 403, a cancelled request reads as completed with an error, and a try-on answers with one
+`image`: for that there is weak evidence only.
 """
 
 from __future__ import annotations

@@ -50,7 +50,8 @@ class VideoOffer(_Row):
 
     `plain_seconds`: lengths where nothing but words or a first frame goes in. `first_frame` false: an omni model that
     takes pictures as references only. `feature_video` and `base_video`: what a
-    reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field.
+    reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is not all
+    of them. `negative_prompt`: the standards that have such a field.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and
     elements may come beside a video; `pictures` without one.
@@ -82,6 +83,7 @@ class VideoOffer(_Row):
     pictures_with_video: int = 0
     feature_video: Clip | None = None
     base_video: Clip | None = None
+    video_resolutions: tuple[str, ...] = ()
     negative_prompt: tuple[Standard, ...] = ()
     camera: tuple[Standard, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()

@@ -39,7 +39,7 @@ class EditAsk(Ask[EditVideo]):
         if offer.base_video is None:
             yield f"{model.name} cannot edit a video"
             return
-        yield from rules.of_resolution(model, offer, request.resolution)
+        yield from rules.of_resolution(model, offer, request.resolution, with_video=True)
         yield from too_long(model, "prompt", rules.on_wire(request.prompt), offer.prompt_max[standard])
         yield from video_problems(self, offer.base_video, request.video, "video")
         references = references_of(request.references)

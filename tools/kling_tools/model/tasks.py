@@ -52,8 +52,9 @@ class Charge:
 class Observation:
     """One look at a task on the provider's side, in our words.
 
-    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do. `created` is when
-    the provider says it was made (seconds since the epoch): told for people, no part of what was seen.
+    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do; `doubtful`: it may
+    have been billed all the same. `created` is when the provider says it was made (seconds since the epoch): told for
+    people, no part of what was seen.
     """
 
     remote: Remote
@@ -62,6 +63,7 @@ class Observation:
     reason: str = ""
     cause: Literal["moderated", "bad_media", "input_unreachable", ""] = ""
     advice: str = ""
+    doubtful: bool = False
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False

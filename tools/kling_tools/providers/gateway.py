@@ -126,8 +126,9 @@ class GatewayDialect(Bare):
         outputs: Sequence[RemoteOutput] = (),
         charge: Charge | None = None,
         simulated: bool = False,
+        doubtful: bool = False,
     ) -> Observation:
-        """Return a look in our words; `reason` is the gateway's, and told only of a failure."""
+        """Return a look in our words; `reason` and `doubtful` are told only of a failure."""
         told = text(reason) if status == "failed" else ""
         cause, advice = failure_reason(told) if told else ("", "")
         return Observation(
@@ -137,6 +138,7 @@ class GatewayDialect(Bare):
             reason=quoted(told) if told else "",
             cause=cause,
             advice=advice,
+            doubtful=doubtful and status == "failed",
             outputs=tuple(outputs) if status == "succeeded" else (),
             charge=charge,
             simulated=simulated,
