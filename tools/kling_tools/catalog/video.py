@@ -67,9 +67,7 @@ class VideoAsk(Ask[CreateVideo]):
         """Yield what stands in the way: lengths, sizes, sound, frames, shots, references, voices."""
         request = self.request
         yield from rules.of_length(model, offer, request.length, plain=not (request.last_image or request.references))
-        yield from rules.of_resolution(
-            model, offer, request.resolution, with_video=self.reference_video is not None
-        )
+        yield from rules.of_resolution(model, offer, request.resolution, with_video=self.reference_video is not None)
         if not request.image and request.aspect_ratio not in offer.aspect_ratios:
             yield f"{model.name} makes {either(offer.aspect_ratios)}, not {request.aspect_ratio}"
         if request.image:

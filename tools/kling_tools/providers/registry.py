@@ -23,8 +23,20 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _fal() -> Dialect:
+    from kling_tools.providers.fal import Fal  # each of these imports waits until its key is set
+
+    return Fal()
+
+
+def _kling3api() -> Dialect:
+    from kling_tools.providers.kling3api import Kling3Api
+
+    return Kling3Api()
+
+
 def _piapi() -> Dialect:
-    from kling_tools.providers.piapi import PiAPI  # each of these imports waits until its key is set
+    from kling_tools.providers.piapi import PiAPI
 
     return PiAPI()
 
@@ -38,6 +50,30 @@ class Gateway:
 
 
 GATEWAYS: tuple[Gateway, ...] = (
+    Gateway(
+        Vendor(
+            name="fal",
+            title="fal.ai",
+            key="FAL_KEY",
+            base="FAL_BASE_URL",
+            address="https://queue.fal.run",
+            console="https://fal.ai/dashboard/keys",
+            word="Key ",
+            hosts={"platform": "https://api.fal.ai", "storage": "https://rest.fal.ai"},
+        ),
+        _fal,
+    ),
+    Gateway(
+        Vendor(
+            name="kling3api",
+            title="kling3api.com",
+            key="KLING3API_KEY",
+            base="KLING3API_BASE_URL",
+            address="https://kling3api.com",
+            console="https://kling3api.com",
+        ),
+        _kling3api,
+    ),
     Gateway(
         Vendor(
             name="piapi",
