@@ -113,7 +113,7 @@ def _omni(dialect: GatewayDialect, order: Order) -> Body:
     if any(reference.kind == "element" for reference in spec.references):
         raise Impossible(f"{dialect.title} keeps no elements.")
     way = _way(order, spec)
-    media = [m for m in order.every("reference")]
+    media = list(order.every("reference"))
     kinds = [reference.kind for reference in spec.references]
     pictures = [dialect.address(m) for m, kind in zip(media, kinds, strict=True) if kind == "image"]
     told: Body = {**_shots(spec, marked=way != "elements")}
@@ -223,7 +223,7 @@ _KINDS: Mapping[Product, Callable[[GatewayDialect, Order], Body]] = {
 
 
 def _shots(spec: VideoSpec, *, marked: bool = True) -> Body:
-    """Return the words, or the shots in their place; where nothing is `marked`, a reference is only called by number."""
+    """Return the words, or the shots in their place; not `marked`: references are called by number."""
     marks = _MARKS if marked else {"image": "image {}"}
     if not spec.shots:
         return {"prompt": said(spec.prompt, spec.references, marks)}
