@@ -12,7 +12,7 @@ from tests.vendors.fal import Fal
 from tests.vendors.floor import UNTOLD
 from tests.vendors.serving import Fake
 
-from kling_tools.model.errors import CallbackRefused, Impossible
+from kling_tools.model.errors import CallbackRefused, Impossible, NoBalance
 from kling_tools.model.requests import (
     AddSound,
     ApplyEffect,
@@ -325,9 +325,10 @@ async def test_no_money_is_told_as_that_and_a_key_without_rights_still_works(tmp
         assert await client.balance() is None
         await client.probe()
         vendor.fault("402")
-        task = await bought(studio, a_clip())
-        assert task.failure is not None
-        assert (task.status, task.failure.code, task.failure.spent) == (Status.FAILED, "no_balance", "no")
+        with pytest.raises(NoBalance) as poor:
+            await studio.create(a_clip())
+        assert poor.value.spent == "no"
+        assert await studio.budget_left() == studio.settings.max_usd_per_day
 
 
 async def test_callbacks_are_proven_by_the_published_keys(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ class Kling3Api(GatewayDialect):
             return record(body.get("data"))
         status = answer.status
         if status < 300:
-            status = int(code) if re.fullmatch(r"[1-9]\d\d", code) else _status_of(code or message)
+            status = int(code) if re.fullmatch(r"[1-9]\d\d", code) else _status_of(code) or _status_of(message)
         raise self.refused(status, message, code if not code.isdigit() else "")
 
     def _read(self, task: Mapping[str, Any], answer: WireAnswer, *, external_id: str = "") -> Observation:
