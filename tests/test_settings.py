@@ -16,6 +16,7 @@ from kling_tools import settings as room
 from kling_tools.clock import SystemClock
 from kling_tools.connect import open_accounts
 from kling_tools.model.errors import BadSettings, InvalidArguments
+from kling_tools.providers.registry import GATEWAYS
 from kling_tools.settings import DEFAULT_TOOLSETS, TOOLSETS, VARIABLES, Settings
 
 HOME = {"KLING_DATA_DIR": "/data", "KLING_OUTPUT_DIR": "/videos"}
@@ -46,10 +47,11 @@ def test_every_variable_that_is_read_is_documented_and_every_documented_one_is_r
     read_names = {
         n.value for n in ast.walk(method) if isinstance(n, ast.Constant) and str(n.value).startswith("KLING_")
     }
-    assert read_names == {v.name for v in VARIABLES}
+    of_gateways = {name for g in GATEWAYS for name in (g.vendor.key, g.vendor.base, g.vendor.ringer) if name}
+    assert read_names | of_gateways == {v.name for v in VARIABLES}
     assert all(v.meaning for v in VARIABLES)
     secret = {"KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY", "KLING_WEBHOOK_SECRET", "KLING_DATABASE_URL"}
-    secret |= {"KLING_HTTP_TOKEN"}
+    secret |= {"KLING_HTTP_TOKEN"} | {name for g in GATEWAYS for name in (g.vendor.key, g.vendor.ringer) if name}
     assert {v.name for v in VARIABLES if v.secret} == secret
 
 

@@ -86,7 +86,7 @@ async def findings(settings: Settings, opened: Opened) -> AsyncIterator[Finding]
 def _keys(settings: Settings, account: Account) -> str:
     if account.connection.simulated:
         return "none are set, so the simulated Kling is used"
-    used = "KLING_API_KEY" if account.connection.api_key else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
+    used = account.connection.vendor.key if account.connection.api_key else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
     return f"{used} for {account.connection.base_url}"
 
 
@@ -96,7 +96,7 @@ async def _provider(account: Account) -> list[Finding]:
         probe = await account.client.probe()
     except KlingError as error:
         return [Finding("provider", False, f"{account.name}: {error.message}", error.advice)]
-    kind = "a simulated Kling" if probe.simulated else "Kling"
+    kind = "a simulated Kling" if probe.simulated else account.connection.vendor.title
     found = [Finding("provider", True, f"{account.name} is {kind}, answered in {probe.latency * 1000:.0f} ms")]
     if probe.server_time is not None:
         skew = SystemClock().now() - probe.server_time

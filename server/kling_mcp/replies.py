@@ -205,6 +205,8 @@ def _account(facts: AccountFacts) -> str:
     left, day = (dollars(Decimal(usd)) for usd in (facts.budget_left_usd, facts.budget_day_usd))
     mark = ", SIMULATED" if facts.simulated else ""
     lines = [f"{facts.provider}{mark}: {left} of today's budget of {day} is left here."]
+    if facts.balance:
+        lines.append(f"Balance at {facts.provider}: {facts.balance}.")
     lines += [_pack(pack) for pack in facts.packs]
     if facts.packs:
         lines.append(facts.packs_lag)

@@ -234,6 +234,6 @@ def _here(settings: Settings) -> str:
         "Budget of one day": dollars(settings.max_usd_per_day),
         "The person is asked above": dollars(settings.confirm_above_usd),
     }
-    if not settings.has_keys or settings.provider == "sandbox":
+    if not settings.has_any_key or settings.provider == "sandbox":
         lines["Provider"] = "the sandbox: every result is SIMULATED and costs nothing real"
     return "\n".join(f"- {what}: {value}" for what, value in lines.items())

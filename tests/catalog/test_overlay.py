@@ -213,7 +213,7 @@ BAD = {
     '[[model]]\nid = "kling-3.0"\n\n[[model]]\nid = "kling-3.0"': '"kling-3.0" is there twice',
     '[[model]]\nid = "kling-3.0"\nfoo = 1': "model kling-3.0, foo",
     '[[model]]\nid = "kling-3.0"\nauto_rank = "first"': "model kling-3.0, auto_rank",
-    '[[model]]\nid = "kling-3.0"\nnames = { newest = "x" }': "names",
+    '[[model]]\nid = "kling-3.0"\nnames = { newest = "x" }': "newest",
     '[[model]]\nid = "kling-3.0"\nnames = { standard = "x" }': "prompt_max has to be told for standard",
     '[[model]]\nid = "kling-4.0"\nenabled = true': "model kling-4.0: a model that is on needs names",
     '[[model]]\nid = "kling-3.0"\noffer = []\nchecked = 2026-11-22': "model kling-3.0, checked",

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from tests.client.wires import START, Recorded, ToldClock, enveloped
 
-from kling_tools.client.signing import BearerKey, KlingJWT, mint
+from kling_tools.client.signing import KlingJWT, StaticKey, mint
 from kling_tools.model.errors import BadSettings
 
 SECRET = "a-secret-that-has-more-than-32-bytes"
@@ -144,11 +144,11 @@ async def test_no_other_answer_makes_a_create_go_twice(answer: httpx2.Response) 
 @pytest.mark.anyio
 async def test_an_api_key_is_sent_as_it_is() -> None:
     network = Recorded([enveloped({})])
-    async with httpx2.AsyncClient(transport=network.transport, auth=BearerKey("key-1")) as client:
+    async with httpx2.AsyncClient(transport=network.transport, auth=StaticKey("key-1")) as client:
         await client.get("https://kling.example/tasks")
     assert bearer(network.requests[0]) == "key-1"
 
 
 def test_no_secret_is_in_a_repr() -> None:
     assert SECRET not in repr(KlingJWT("ak", SECRET, ToldClock()))
-    assert SECRET not in repr(BearerKey(SECRET))
+    assert SECRET not in repr(StaticKey(SECRET))

@@ -26,8 +26,7 @@ from kling_tools.model.inputs import ClipLimits, SoundLimits
 from kling_tools.model.media import ImageLimits, MediaKind, Medium
 from kling_tools.model.plan import Input
 from kling_tools.model.specs import SoundSpec, SpeechSpec
-from kling_tools.model.step import URL_LIFETIME
-from kling_tools.model.tasks import Output, Task
+from kling_tools.model.tasks import URL_LIFETIME, Output, Task
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from tests.providers.values import an_answer, recorded, sample
 from kling_tools.model import errors
 from kling_tools.model.errors import KlingError, ProviderBroken, ProviderRefused
 from kling_tools.providers.kling.envelope import inside, misshapen, opened, unwrapped
-from kling_tools.providers.kling.refusals import TABLE, failure_reason
+from kling_tools.providers.kling.refusals import TABLE
+from kling_tools.providers.reasons import failure_reason
 
 #: kling-official 9.1, cell by cell: code, HTTP status, our error, and what may be done with the same request.
 DOCUMENTED: tuple[tuple[int, int, type[KlingError], str], ...] = (

@@ -7,14 +7,15 @@ a wrong setting becomes a complaint, spoken when somebody wants to spend.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.catalog.data import KLING
 from kling_tools.client import callbacks
 from kling_tools.client.client import Client
 from kling_tools.client.local import App, Transport, in_process
@@ -35,7 +36,14 @@ from kling_tools.jobs.retention import Keeping, Retention
 from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import SqliteStore
 from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
-from kling_tools.providers.registry import Connection, kling_connection, sandbox_connection
+from kling_tools.providers.registry import (
+    GATEWAYS,
+    Connection,
+    Gateway,
+    gateway_connection,
+    kling_connection,
+    sandbox_connection,
+)
 from kling_tools.settings import Settings
 
 #: Not a host: the address at which the in-process simulator is mounted on the wire.
@@ -54,7 +62,7 @@ class Between:
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything the studio works with. `accounts` are those one can buy from, the preferred first.
+    """Everything the studio works with. `accounts` are those one can buy from, Kling's own first.
 
     `whole` is what this is one caller's share of.
     """
@@ -67,6 +75,7 @@ class Opened:
     outputs: Outputs
     accounts: tuple[Account, ...]
     complaint: BadSettings | None
+    gateways: Sequence[Gateway] = GATEWAYS
     whole: Opened | None = None
 
     def of(self, caller: str) -> Opened:
@@ -83,18 +92,36 @@ class Opened:
         keeping = Keeping(settings.keep_days, int(settings.keep_gb * 1e9))
         return Retention(self.journal, settings.data_dir, brought_dir(settings), keeping)
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
-        """The catalogue, with the person's own file laid over it; read when it is first asked for.
+        """Kling's own catalogue.
+
+        Raises:
+            BadSettings: the person's own file cannot be read, or is not valid.
+        """
+        return self.catalog_of(KLING)
+
+    def catalog_of(self, provider: str) -> Catalog:
+        """Return what a provider sells, with the person's own file laid over it; read when it is first asked for.
 
         Raises:
             BadSettings: that file cannot be read, or is not valid.
         """
         if self.whole is not None:
-            return self.whole.catalog
-        place = self.settings.catalog
+            return self.whole.catalog_of(provider)
+        known = self._catalogs.get(provider)
+        if known is None:
+            known = self._catalogs[provider] = self._read(provider)
+        return known
+
+    @cached_property
+    def _catalogs(self) -> dict[str, Catalog]:
+        return {}
+
+    def _read(self, provider: str) -> Catalog:
+        place, names = self.settings.catalog, [gateway.vendor.name for gateway in self.gateways]
         if place is None:
-            return Catalog.read()
+            return Catalog.read(provider=provider)
         try:
             own = read_small(place)
         except OSError as error:
@@ -102,21 +129,33 @@ class Opened:
                 f"The catalogue {quoted(place, 120)} (KLING_CATALOG) cannot be read: {error.strerror or error}.",
                 advice="Mend or unset it.",
             ) from None
-        return Catalog.read(own, str(place))
+        return Catalog.read(own, str(place), provider, names)
 
     def account(self, provider: str = "auto") -> Account:
-        """Return the account to buy from; `auto` is the first configured.
+        """Return the account to buy from; of several the first.
 
         Raises:
             BadSettings: there is none. InvalidArguments: not this one.
         """
+        return self.accounts_for(provider)[0]
+
+    def accounts_for(self, provider: str = "auto") -> tuple[Account, ...]:
+        """Return the accounts that may serve a request: the named one, with `auto` the person's choice or all.
+
+        Raises:
+            BadSettings: there is none. InvalidArguments: not this one; it names the variable that is missing.
+        """
         if not self.accounts:
             raise self.complaint or BadSettings("No provider is configured.", advice="Set KLING_API_KEY.")
-        for account in self.accounts:
-            if provider in {"auto", account.route.provider}:
-                return account
+        wanted = self.settings.provider if provider == "auto" else provider
+        if wanted == "auto":
+            return self.accounts
+        if found := tuple(a for a in self.accounts if a.route.provider == wanted):
+            return found
         known = ", ".join(account.route.provider for account in self.accounts)
-        raise InvalidArguments(f"Provider {quoted(provider, 40)} is not configured; there is {known}.")
+        vendors = [gateway.vendor for gateway in self.gateways]
+        missing = next((f" Set {v.key} to use {v.title}." for v in vendors if v.name == wanted), "")
+        raise InvalidArguments(f"Provider {quoted(wanted, 40)} is not configured; there is {known}.{missing}")
 
     def named(self, name: str) -> Account | None:
         """Return the account that the journal files tasks under by this name, if it is open."""
@@ -131,7 +170,9 @@ class Opened:
         await self.store.close()
 
 
-def open_accounts(settings: Settings, clock: Clock, between: Between | None = None) -> Opened:
+def open_accounts(
+    settings: Settings, clock: Clock, between: Between | None = None, gateways: Sequence[Gateway] = GATEWAYS
+) -> Opened:
     """Return the house's accounts; opens no file and no connection yet."""
     store, offices = _shared(settings, clock)
     between = between or Between()
@@ -141,17 +182,20 @@ def open_accounts(settings: Settings, clock: Clock, between: Between | None = No
     if roots is None:
         roots = default_roots(settings.output_dir, _here(), _home())
     orders = Orders(journal, Inputs((*roots, brought_dir(settings)), settings.ffmpeg), settings.ffmpeg)
-    accounts: tuple[Account, ...] = ()
+    accounts: list[Account] = []
     complaint: BadSettings | None = None
-    try:
-        connection = _connection(settings)
-        connection = replace(connection, callback_url=callbacks.address(settings.callback_url, connection))
-        transport = in_process(_sandbox(settings)) if connection.simulated else between.transport
-        client = Client(connection, clock, transport)
-        accounts = (_account(client, settings, journal, orders, between.presence(offices)),)
-    except BadSettings as error:
-        complaint = error
-    return Opened(settings, journal, store, offices, orders, Outputs(settings.output_dir), accounts, complaint)
+    presence = between.presence(offices)
+    for connect in _connections(settings, gateways):
+        try:
+            connection = connect()
+            connection = replace(connection, callback_url=callbacks.address(settings.callback_url, connection))
+            transport = in_process(_sandbox(settings)) if connection.simulated else between.transport
+            client = Client(connection, clock, transport)
+            accounts.append(_account(client, settings, journal, orders, presence))
+        except BadSettings as error:
+            complaint = complaint or error
+    outputs = Outputs(settings.output_dir)
+    return Opened(settings, journal, store, offices, orders, outputs, tuple(accounts), complaint, gateways)
 
 
 def _shared(settings: Settings, clock: Clock) -> tuple[Store, Offices]:
@@ -184,15 +228,38 @@ def _home() -> Path:
         return Path("/")
 
 
-def _connection(settings: Settings) -> Connection:
-    if settings.provider != "sandbox" and settings.has_keys:
-        return kling_connection(
+def _connections(settings: Settings, gateways: Sequence[Gateway]) -> Iterator[Callable[[], Connection]]:
+    """Yield a way to open every provider that there is a key for, Kling first; without any, the simulated Kling.
+
+    Also those that nothing is bought from at present: what runs there is fetched.
+    """
+    if settings.provider == "sandbox" or not settings.has_any_key:
+        yield lambda: _sandboxed(settings)
+        return
+    if settings.has_keys:
+        yield lambda: kling_connection(
             api_key=settings.api_key,
             access_key=settings.access_key,
             secret_key=settings.secret_key,
             base_url=settings.base_url,
             region=settings.region,
         )
+    for gateway in gateways:
+        if gateway.vendor.name in settings.gateway_keys:
+            yield partial(_through, gateway, settings)
+
+
+def _through(gateway: Gateway, settings: Settings) -> Connection:
+    name = gateway.vendor.name
+    return gateway_connection(
+        gateway,
+        api_key=settings.gateway_keys[name],
+        base_url=settings.gateway_urls.get(name, ""),
+        ringer=settings.gateway_ringers.get(name, ""),
+    )
+
+
+def _sandboxed(settings: Settings) -> Connection:
     if settings.provider != "sandbox":
         # A key that was meant and is not there must never turn into a rehearsal that looks like the real thing.
         settings.check()
@@ -211,7 +278,7 @@ def _account(client: Client, settings: Settings, journal: Journal, orders: Order
         speed,
         journal,
         orders,
-        Sources(journal, orders, orders.inputs, _prober(connection)),
+        Sources(journal, orders, orders.inputs, _prober(connection), connection.route),
         presence,
         sender=_mark(connection),
         frozen=_forbidden(settings),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kling_tools.model.errors import BadSettings
+from kling_tools.providers.registry import GATEWAYS, Gateway
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 #: A larger budget is a slip of the finger, and its figures would not fit the journal.
@@ -37,13 +38,26 @@ class Variable:
     secret: bool = False
 
 
+def _of_gateways(gateways: Sequence[Gateway]) -> Iterator[Variable]:
+    for vendor in (gateway.vendor for gateway in gateways):
+        yield Variable(vendor.key, "", f"Key of {vendor.title}, another way to Kling's models", secret=True)
+        yield Variable(vendor.base, vendor.address, f"Another host for {vendor.title}, for trials")
+        if vendor.ringer:
+            yield Variable(vendor.ringer, "", f"Key with which {vendor.title} signs its callbacks", secret=True)
+
+
 VARIABLES = (
     Variable("KLING_API_KEY", "", "Kling API key (both API standards, all models)", secret=True),
     Variable("KLING_ACCESS_KEY", "", "Kling access key, with KLING_SECRET_KEY (legacy API standard)", secret=True),
     Variable("KLING_SECRET_KEY", "", "Kling secret key; signs the JWT and never leaves this machine", secret=True),
     Variable("KLING_REGION", "global", "global or china: keys, tasks and hosts are separate"),
     Variable("KLING_BASE_URL", "the region's host", "Another host; http only for loopback"),
-    Variable("KLING_PROVIDER", "auto", "auto, kling or sandbox; auto without keys is the sandbox"),
+    *_of_gateways(GATEWAYS),
+    Variable(
+        "KLING_PROVIDER",
+        "auto",
+        "auto: the cheapest configured one that can do it; or one name, such as kling; without any key the sandbox",
+    ),
     Variable("KLING_DATA_DIR", "the platform's user data directory", "The journal of tasks and money; a local disk"),
     Variable(
         "KLING_DATABASE_URL",
@@ -73,7 +87,7 @@ VARIABLES = (
     Variable("KLING_READ_ONLY", "0", "1: only tools that spend and change nothing"),
     Variable("KLING_CATALOG", "", "A TOML file of your own that adds models, corrects prices, switches models on"),
     Variable("KLING_WEBHOOK_SECRET", "", "Kling's whsec_… for signed callbacks; two while it is rotated", secret=True),
-    Variable("KLING_CALLBACK_URL", "", "Where Kling reaches this server's /callbacks: https://kling.example"),
+    Variable("KLING_CALLBACK_URL", "", "Where providers reach this server's /callbacks: https://kling.example"),
     Variable(
         "KLING_HTTP_TOKEN",
         "",
@@ -104,6 +118,9 @@ class Settings:
     region: str = "global"
     base_url: str = ""
     provider: str = "auto"
+    gateway_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    gateway_urls: Mapping[str, str] = field(default_factory=dict)
+    gateway_ringers: Mapping[str, str] = field(default_factory=dict, repr=False)
     keep_days: float = 0.0
     keep_gb: float = 0.0
     max_usd_per_call: Decimal = Decimal(10)
@@ -135,10 +152,16 @@ class Settings:
         return bool(self.api_key or (self.access_key and self.secret_key))
 
     @property
+    def has_any_key(self) -> bool:
+        """Whether any provider can be bought from."""
+        return self.has_keys or bool(self.gateway_keys)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every value that must never be shown."""
         tokens = (token for _, token in self.http_tokens)
-        keys = (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets, *tokens)
+        own = (self.api_key, self.secret_key, self.access_key, *self.webhook_secrets, *tokens)
+        keys = (*own, *self.gateway_keys.values(), *self.gateway_ringers.values())
         return tuple(s for s in (*keys, self.database_url, *_passwords(self.database_url)) if s)
 
     def check(self) -> None:
@@ -151,14 +174,15 @@ class Settings:
             raise BadSettings(" ".join(self.problems), advice="Mend the host's configuration and restart the server.")
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+    def from_env(cls, env: Mapping[str, str] | None = None, gateways: Sequence[Gateway] = GATEWAYS) -> Settings:
         """Read the environment; wrong values become `problems` and their defaults hold."""
-        return _Reader(dict(os.environ if env is None else env)).settings()
+        return _Reader(dict(os.environ if env is None else env), gateways).settings()
 
 
 class _Reader:
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], gateways: Sequence[Gateway]) -> None:
         self.env = env
+        self.vendors = [gateway.vendor for gateway in gateways]
         self.problems: list[str] = []
 
     def settings(self) -> Settings:
@@ -172,7 +196,12 @@ class _Reader:
             database_url=self.database_url("KLING_DATABASE_URL"),
             region=self.one_of("KLING_REGION", ("global", "china"), "global"),
             base_url=self.base_url("KLING_BASE_URL"),
-            provider=self.one_of("KLING_PROVIDER", ("auto", "kling", "sandbox"), "auto"),
+            provider=self.one_of(
+                "KLING_PROVIDER", ("auto", "kling", "sandbox", *(v.name for v in self.vendors)), "auto"
+            ),
+            gateway_keys={v.name: key for v in self.vendors if (key := self.text(v.key))},
+            gateway_urls={v.name: url for v in self.vendors if (url := self.base_url(v.base))},
+            gateway_ringers={v.name: key for v in self.vendors if v.ringer and (key := self.text(v.ringer))},
             keep_days=self.number("KLING_KEEP_DAYS", 0.0, least=0),
             keep_gb=self.number("KLING_KEEP_GB", 0.0, least=0),
             max_usd_per_call=self.dollars("KLING_MAX_USD_PER_CALL", "10"),
@@ -217,6 +246,10 @@ class _Reader:
             self.problems.append(f"{lacking} is missing: the issuer and the resource only work together.")
         if settings.provider == "kling" and not settings.has_keys and not self.problems:
             self.problems.append("KLING_PROVIDER is kling, and neither KLING_API_KEY nor an access key pair is set.")
+        for vendor in self.vendors:
+            chosen = settings.provider == vendor.name
+            if chosen and vendor.name not in settings.gateway_keys and not self.problems:
+                self.problems.append(f"KLING_PROVIDER is {vendor.name}, and {vendor.key} is not set.")
 
     def path(self, name: str) -> Path | None:
         value = self.text(name)

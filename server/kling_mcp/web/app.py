@@ -107,7 +107,7 @@ class _Callbacks:
             body = await _body(request)
             if body is None:
                 return _said(413, "The callback is too large.")
-            signed = await studio.callback(provider, dict(request.headers), body)
+            signed = await studio.callback(provider, dict(request.headers), body, request.query_params.get("task", ""))
         except CallbackRepeated:
             return _said(200, "It came before.")
         except CallbackRefused as error:

@@ -56,6 +56,7 @@ class Draft:
     continues: str = ""
     video_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    direct: bool = False
 
 
 @dataclass(frozen=True)

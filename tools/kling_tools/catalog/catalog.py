@@ -5,14 +5,14 @@ Stands over providers because it knows what they sell, under jobs because a plan
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from functools import cached_property
 from typing import Any
 
 from kling_tools.catalog.ask import Ask, Draft, Share, either
-from kling_tools.catalog.data import Model, PriceRow, Tables, overlaid, shipped
+from kling_tools.catalog.data import KLING, Model, PriceRow, Tables, overlaid, shipped
 from kling_tools.catalog.kinds import ask_of
 from kling_tools.model.errors import Impossible, InvalidArguments, quoted
 from kling_tools.model.media import Source
@@ -45,13 +45,15 @@ class Catalog:
     tables: Tables
 
     @classmethod
-    def read(cls, own: str = "", place: str = "") -> Catalog:
-        """Return the shipped catalogue, with a person's own file (its text, and where it lies) laid over it.
+    def read(cls, own: str = "", place: str = "", provider: str = KLING, gateways: Collection[str] = ()) -> Catalog:
+        """Return a provider's catalogue, with a person's own file (its text, and where it lies) laid over it.
+
+        `gateways` are the names under which such a file may have rows.
 
         Raises:
             BadSettings: the file is not valid.
         """
-        return cls(overlaid(own, place) if own else shipped())
+        return cls(overlaid(own, place, provider, gateways) if own else shipped(provider))
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
@@ -111,6 +113,8 @@ class Catalog:
             if row.per in _BY_LENGTH and not share.seconds[1]:
                 return Price.unknown(f"the price of {row.model} is told for seconds, and nobody knows how many")
             rows.append(row)
+            if row.usd is None and row.pack not in self.tables.unit_usd:
+                return Price.unknown(f"{row.model} is paid in credits, and what one costs is not known")
             less, more = _amounts(row, share)
             each = row.usd if row.usd is not None else (row.units or _ZERO) * self.tables.unit_usd[row.pack]
             low, high, low_units = low + less * each, high + more * each, low_units + less * (row.units or _ZERO)
@@ -121,7 +125,7 @@ class Catalog:
             usd=low,
             most=high,
             units=low_units.normalize() + _ZERO if units and low == high else None,
-            unit_usd=self.tables.unit_usd[rows[0].pack] if rows else None,
+            unit_usd=self.tables.unit_usd.get(rows[0].pack) if rows else None,
             source=_source(rows, self.tables),
         )
 
@@ -212,6 +216,7 @@ def _decided(ask: Ask[Any], choice: _Choice, route: Route, notes: tuple[str, ...
         typical_seconds=choice.model.typical_seconds or TYPICAL_SECONDS,
         video_seconds=draft.video_seconds,
         notes=(*notes, *draft.notes),
+        direct=draft.direct,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -21,6 +21,9 @@ from kling_tools.model.inputs import ClipLimits, SoundLimits
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.plan import Standard
 from kling_tools.model.specs import ImageProduct, Product, ServiceProduct, VideoProduct
+
+#: The provider whose models stand beside this file, and the one that plays it.
+KLING, SANDBOX = "kling", "sandbox"
 
 
 class _Row(BaseModel):
@@ -45,8 +48,10 @@ PromptMax = dict[Standard, Annotated[int, Field(ge=0)]]
 class VideoOffer(_Row):
     """Videos of one kind by one model. Lists are what may be asked; empty or 0 means not offered.
 
-    `plain_seconds`: lengths where nothing but words or a first frame goes in. `feature_video` and `base_video`: what a
-    reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field.
+    `plain_seconds`: lengths where nothing but words or a first frame goes in. `first_frame` false: an omni model that
+    takes pictures as references only. `feature_video` and `base_video`: what a
+    reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is not all
+    of them. `negative_prompt`: the standards that have such a field.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and
     elements may come beside a video; `pictures` without one.
@@ -55,6 +60,7 @@ class VideoOffer(_Row):
     product: VideoProduct
     seconds: Lengths = Field(min_length=1)
     plain_seconds: Lengths = ()
+    first_frame: bool = True
     resolutions: tuple[str, ...] = Field(min_length=1)
     aspect_ratios: tuple[str, ...] = ()
     audio: Literal["none", "optional", "always"]
@@ -77,6 +83,7 @@ class VideoOffer(_Row):
     pictures_with_video: int = 0
     feature_video: Clip | None = None
     base_video: Clip | None = None
+    video_resolutions: tuple[str, ...] = ()
     negative_prompt: tuple[Standard, ...] = ()
     camera: tuple[Standard, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()
@@ -121,6 +128,7 @@ class ServiceOffer(_Row):
     """One service without model versions: what it reads and how long its text, sound and video may be.
 
     `scenes`: effect scenes and the pictures that each takes; `known`: voices, as `en:ID` or `zh:ID`. Both are open.
+    `direct`: one call does all of it. `own`: it works on what the same provider made, and on nothing else.
     """
 
     product: ServiceProduct
@@ -133,6 +141,8 @@ class ServiceOffer(_Row):
     images: int = 0
     scenes: dict[str, Annotated[int, Field(ge=1, le=2)]] = {}
     known: tuple[Annotated[str, Field(pattern=r"^(en|zh):\S+$")], ...] = ()
+    direct: bool = False
+    own: bool = False
 
 
 Offer = Annotated[VideoOffer | MotionOffer | ImageOffer | ServiceOffer, Field(discriminator="product")]
@@ -208,7 +218,7 @@ class Tables(_Row):
     source: str
     prices_checked: str
     prices_source: str
-    unit_usd: dict[Literal["video", "image"], Decimal]
+    unit_usd: dict[Literal["video", "image"], Decimal] = {}
     limits: dict[Standard, ImageLimits]
     model: tuple[Model, ...]
     price: tuple[PriceRow, ...]
@@ -223,19 +233,22 @@ class Tables(_Row):
             raise ValueError(f"a price is there twice: {sorted(twice_priced)}")
         if strange := {row.model for row in self.price} - set(ids):
             raise ValueError(f"prices name models that are not there: {', '.join(sorted(strange))}")
+        if unlimited := {word for model in self.model for word in model.names} - set(self.limits):
+            raise ValueError(f"names = {{ {sorted(unlimited)[0]} = ... }}: there is no such API standard here")
         return self
 
 
 @cache
-def shipped() -> Tables:
-    """Return the tables that come with the program."""
-    return Tables.model_validate(_shipped())
+def shipped(provider: str = KLING) -> Tables:
+    """Return the tables that come with the program: Kling's own, or a gateway's."""
+    return Tables.model_validate(_shipped(provider))
 
 
-def overlaid(text: str, place: str) -> Tables:
+def overlaid(text: str, place: str, provider: str = KLING, gateways: Collection[str] = ()) -> Tables:
     """Return the shipped tables with a person's own file (TOML: [[model]] and [[price]]) laid over them.
 
-    A model that is known keeps what the file leaves out; a price with a known key is replaced.
+    A model that is known keeps what the file leaves out; a price with a known key is replaced. Rows for a gateway stand
+    under its name, [[piapi.model]]; `gateways` are the names that there are.
 
     Raises:
         BadSettings: the file cannot be read as such; it names the first faults.
@@ -244,10 +257,14 @@ def overlaid(text: str, place: str) -> Tables:
         own = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a number of thousands of digits
         raise _bad(place, f"is no TOML: {quoted(error, 120)}") from None
-    if strange := set(own) - {"model", "price"}:
+    parts = {name: own.pop(name) for name in gateways if isinstance(own.get(name), dict)}
+    strange = [*(set(own) - _PARTS), *(key for part in parts.values() for key in set(part) - {*_PARTS, "limits"})]
+    if strange:
         raise _bad(place, f"has {quoted(sorted(strange)[0], 40)}; it may have [[model]] and [[price]] only")
-    tables = _shipped()
+    own = parts.get(provider, {}) if provider in gateways else own
+    tables = _shipped(provider)
     try:
+        tables["limits"] = {**tables["limits"], **own.get("limits", {})}
         tables["model"] = _merged(tables["model"], _rows(own, "model"), ("id",), _known_model)
         tables["price"] = _merged(tables["price"], _rows(own, "price"), _PRICE_KEY, _new_price)
         return Tables.model_validate(tables)
@@ -257,13 +274,15 @@ def overlaid(text: str, place: str) -> Tables:
         raise _bad(place, f"is not valid: {error}") from None
 
 
+#: What a person's own file may have.
+_PARTS = frozenset({"model", "price"})
 _PRICE_KEY = ("model", "feature", "resolution")
 #: Where a row of the person's own says nothing about it: the shipped dates and sources would be false there.
 _OWN = {"source": "KLING_CATALOG", "checked": "undated"}
 
 
 def _known_model(known: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    told = f"{known['source']}; KLING_CATALOG" if known else "KLING_CATALOG"
+    told = f"{known.get('source', 'shipped')}; KLING_CATALOG" if known else "KLING_CATALOG"
     return {**(known or _OWN), "source": told, **own}
 
 
@@ -271,16 +290,31 @@ def _new_price(_: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     return {**_OWN, **own}
 
 
-def _shipped() -> dict[str, Any]:
+def _shipped(provider: str) -> dict[str, Any]:
+    if provider not in {KLING, SANDBOX}:
+        return {**_UNKNOWN, **_toml(f"gateways/{provider}.toml")}
     models, prices = _toml("models.toml"), _toml("prices.toml")
     dated = {f"prices_{name}": prices[name] for name in ("checked", "source")}
     return {**prices, **models, **dated}
 
 
+#: A gateway that only a person's own file knows.
+_UNKNOWN: Mapping[str, Any] = {
+    "checked": "undated",
+    "source": "KLING_CATALOG",
+    "prices_checked": "undated",
+    "prices_source": "KLING_CATALOG",
+    "limits": {},
+    "model": [],
+    "price": [],
+}
+
+
 @cache
 def _toml(name: str) -> dict[str, Any]:
     """Return a file as it is written; nobody may change what comes back."""
-    return tomllib.loads(files("kling_tools.catalog").joinpath(name).read_text("utf-8"))
+    file = files("kling_tools.catalog").joinpath(name)
+    return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
 def _rows(own: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kling_tools.catalog.ask import Ask
+from kling_tools.catalog.data import ServiceOffer
 from kling_tools.model.inputs import ClipLimits, SoundLimits, clip_problem, listed, megabytes, sound_problem
 from kling_tools.model.media import FileRef, ImageLimits, Source, parse_media
+from kling_tools.model.plan import Standard
 from kling_tools.model.requests.base import ELEMENT
 
 
@@ -84,3 +86,10 @@ def video_problems(ask: Ask[Any], limits: ClipLimits, text: str, name: str) -> I
     )
     if problem:
         yield problem.rstrip(".")
+
+
+def own_problems(ask: Ask[Any], offer: ServiceOffer, standard: Standard, text: str, name: str) -> Iterator[str]:
+    """Yield why a service that works on its own results only cannot use this one."""
+    source = ask.source(text)
+    if offer.own and (source is None or source.provider != standard):
+        yield f"{name} has to be a task of {standard} itself, made not long ago"

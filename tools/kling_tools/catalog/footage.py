@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 from kling_tools.catalog import video_rules as rules
 from kling_tools.catalog.ask import Ask, Draft, Share, between, either, exactly, too_long
-from kling_tools.catalog.data import Model, VideoOffer
-from kling_tools.catalog.fitting import opened_here, picture_problems, side_problems, video_problems
+from kling_tools.catalog.data import Model, ServiceOffer, VideoOffer
+from kling_tools.catalog.fitting import opened_here, own_problems, picture_problems, side_problems, video_problems
 from kling_tools.catalog.references import film_elements_of, references_of
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import EditVideo, ExtendVideo
 from kling_tools.model.requests.base import ELEMENT
-from kling_tools.model.specs import Audio, Product, VideoSpec
+from kling_tools.model.specs import Audio, ExtendSpec, Product, VideoSpec
 
 #: What a continuation is told where the person says nothing: a prompt is always sent (kling-official 3.2).
 GOES_ON = "The shot continues smoothly, with the same subject, place, light and camera movement."
+#: No continued video is longer (kling-official 4.8).
+LONGEST_EXTENDED = 180.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class EditAsk(Ask[EditVideo]):
         if offer.base_video is None:
             yield f"{model.name} cannot edit a video"
             return
-        yield from rules.of_resolution(model, offer, request.resolution)
+        yield from rules.of_resolution(model, offer, request.resolution, with_video=True)
         yield from too_long(model, "prompt", rules.on_wire(request.prompt), offer.prompt_max[standard])
         yield from video_problems(self, offer.base_video, request.video, "video")
         references = references_of(request.references)
@@ -103,18 +105,24 @@ class EditAsk(Ask[EditVideo]):
 
 @dataclass(frozen=True)
 class ExtendAsk(Ask[ExtendVideo]):
-    """A video that goes on: from its last frame, joined to it afterwards (the native call has died, 4.8)."""
+    """A video that goes on: from its last frame, joined to it afterwards (Kling's native call has died, 4.8).
+
+    Gateways that still have the native one sell it as a model of its own.
+    """
 
     tool = "extend_video"
 
     @property
     def products(self) -> Sequence[Product]:
-        """From its last frame on."""
-        return ("image-to-video",)
+        """From its last frame on, or by who made it."""
+        return ("image-to-video", "extend")
 
-    def problems(self, model: Model, offer: VideoOffer, standard: Standard) -> Iterator[str]:
+    def problems(self, model: Model, offer: VideoOffer | ServiceOffer, standard: Standard) -> Iterator[str]:
         """Yield what stands in the way."""
         request = self.request
+        if isinstance(offer, ServiceOffer):
+            yield from self._of_native(model, offer, standard)
+            return
         yield from rules.of_length(model, offer, request.seconds, plain=True)
         yield from rules.of_resolution(model, offer, self._resolution)
         yield from too_long(model, "prompt", request.prompt, offer.prompt_max[standard])
@@ -125,6 +133,15 @@ class ExtendAsk(Ask[ExtendVideo]):
         if request.audio and offer.audio == "optional" and self._resolution not in offer.audio_resolutions:
             yield f"{model.name} makes sound at {either(offer.audio_resolutions)} only"
 
+    def _of_native(self, model: Model, offer: ServiceOffer, standard: Standard) -> Iterator[str]:
+        request, (least, most) = self.request, offer.seconds or (0, 60)
+        yield from own_problems(self, offer, standard, request.video, "video")
+        yield from too_long(model, "prompt", request.prompt, offer.prompt_max[standard])
+        if not least <= request.seconds <= most:
+            yield f"{model.name} adds {most:g} s, not {request.seconds} s"
+        if request.audio:
+            yield f"{model.name} makes no sound"
+
     @property
     def _resolution(self) -> str:
         """As near to the source as is usual: 4K only where a person asks for it by making the source so."""
@@ -133,9 +150,18 @@ class ExtendAsk(Ask[ExtendVideo]):
             return "720p"
         return "1080p" if min(source.width, source.height) >= 1000 else "720p"
 
-    def draft(self, model: Model, offer: VideoOffer, standard: Standard) -> Draft:
-        """Return the continuation as an image-to-video that is joined to its source."""
+    def draft(self, model: Model, offer: VideoOffer | ServiceOffer, standard: Standard) -> Draft:
+        """Return the continuation as an image-to-video that is joined to its source, or as its maker continues it."""
         request, resolution = self.request, self._resolution
+        if isinstance(offer, ServiceOffer):
+            return Draft(
+                spec=ExtendSpec(prompt=request.prompt.strip()),
+                shares=(Share(feature="use", seconds=exactly(request.seconds)),),
+                inputs=(Input(role="video", kind="video", text=request.video, name="video"),),
+                video_seconds=LONGEST_EXTENDED,
+                notes=("Its maker continues it, and the result is the whole video.",),
+                direct=True,
+            )
         audio: Audio = offer.audio if offer.audio != "optional" else "native" if request.audio else "off"
         spec = VideoSpec(
             product=offer.product,

@@ -36,3 +36,8 @@ ASKS: Mapping[type[SpendingRequest], type[Ask[Any]]] = {
 def ask_of(request: SpendingRequest, sources: Mapping[str, Source], tables: Tables) -> Ask[Any]:
     """Return the request as the catalogue reads it."""
     return ASKS[type(request)](request, sources, tables)
+
+
+def tool_of(request: SpendingRequest) -> str:
+    """Return the tool that a request was made by."""
+    return ASKS[type(request)].tool

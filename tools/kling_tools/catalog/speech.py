@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from kling_tools.catalog.ask import Ask, Draft, Share, Span, between, too_long
 from kling_tools.catalog.data import Model, ServiceOffer
-from kling_tools.catalog.fitting import length_of, picture_problems, sound_problems, video_problems
-from kling_tools.catalog.voices import SPEECH, length_span, paced, spoken, text_problems
+from kling_tools.catalog.fitting import length_of, own_problems, picture_problems, sound_problems, video_problems
+from kling_tools.catalog.voices import SPEECH, known_voices, length_span, paced, spoken, text_problems
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import AddSound, CreateAvatar, CreateSpeech, LipSync
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product, SoundSpec, Speech, SpeechSpec
@@ -59,7 +59,10 @@ class LipSyncAsk(Ask[LipSync]):
     def problems(self, model: Model, offer: ServiceOffer, standard: Standard) -> Iterator[str]:
         """Yield what stands in the way: the video, the words or the sound, and when they begin."""
         request = self.request
-        if offer.video is not None:
+        yield from own_problems(self, offer, standard, request.video, "video")
+        if offer.direct:
+            yield from self._of_direct(model)
+        if offer.video is not None and not offer.own:  # what a provider made itself it also takes
             yield from video_problems(self, offer.video, request.video, "video")
         if request.text.strip():
             yield from text_problems(model, offer, request.text, offer.audio)
@@ -76,7 +79,8 @@ class LipSyncAsk(Ask[LipSync]):
         """Return the lips on their video; the price has a part for every call."""
         request = self.request
         assert offer.video is not None
-        inputs = [Input(role="video", kind="video", text=request.video, name="video", limits=offer.video)]
+        limits = None if offer.own else offer.video  # what is named by its maker's id is not sent
+        inputs = [Input(role="video", kind="video", text=request.video, name="video", limits=limits)]
         speech, notes = _words(self)
         if request.audio:
             inputs.append(Input(role="audio", kind="audio", text=request.audio, name="audio", limits=offer.audio))
@@ -92,11 +96,20 @@ class LipSyncAsk(Ask[LipSync]):
                 volume=request.volume,
                 original_volume=request.original_volume,
             ),
-            shares=(*((SPEECH,) if speech else ()), Share(feature="faces"), task),
+            shares=(task,) if offer.direct else (*((SPEECH,) if speech else ()), Share(feature="faces"), task),
             inputs=tuple(inputs),
             video_seconds=float(span[1]),
             notes=(*notes, *self._notes(known)),
+            direct=offer.direct,
         )
+
+    def _of_direct(self, model: Model) -> Iterator[str]:
+        """Yield what a service that does all of it in one call has no field for."""
+        request = self.request
+        if request.at_seconds is not None or request.face or (request.volume, request.original_volume) != (1.0, 1.0):
+            yield f"{model.name} finds the face itself here: leave out at_seconds, face, volume and original_volume"
+        if request.text.strip() and not request.voice.strip() and not known_voices(self.tables):
+            yield "voice is missing: it has to be one that the provider's own pages name"
 
     def _notes(self, video: float | None) -> Iterator[str]:
         request = self.request
@@ -146,10 +159,11 @@ class AvatarAsk(Ask[CreateAvatar]):
         task = Share(feature="use", resolution=request.resolution, seconds=span, rough=True)
         return Draft(
             spec=AvatarSpec(prompt=request.prompt, resolution=request.resolution, speech=speech),
-            shares=(*((SPEECH,) if speech else ()), task),
+            shares=(*((SPEECH,) if speech and not offer.direct else ()), task),
             inputs=tuple(inputs),
             video_seconds=float(span[1]),
             notes=notes,
+            direct=offer.direct,
         )
 
     def _length(self, offer: ServiceOffer) -> Span:

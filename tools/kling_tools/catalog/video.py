@@ -11,6 +11,7 @@ from kling_tools.catalog.camera import in_words
 from kling_tools.catalog.data import Model, VideoOffer
 from kling_tools.catalog.fitting import opened_here, picture_problems, video_problems
 from kling_tools.catalog.references import film_elements_of
+from kling_tools.model.camera import MOVED
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import CreateVideo
@@ -66,7 +67,7 @@ class VideoAsk(Ask[CreateVideo]):
         """Yield what stands in the way: lengths, sizes, sound, frames, shots, references, voices."""
         request = self.request
         yield from rules.of_length(model, offer, request.length, plain=not (request.last_image or request.references))
-        yield from rules.of_resolution(model, offer, request.resolution)
+        yield from rules.of_resolution(model, offer, request.resolution, with_video=self.reference_video is not None)
         if not request.image and request.aspect_ratio not in offer.aspect_ratios:
             yield f"{model.name} makes {either(offer.aspect_ratios)}, not {request.aspect_ratio}"
         if request.image:
@@ -99,13 +100,16 @@ class VideoAsk(Ask[CreateVideo]):
 
     def _prompt(self, offer: VideoOffer, standard: Standard) -> str:
         move = self.request.camera
-        if move == "none" or standard in offer.camera:
-            return self.request.prompt
-        return in_words(self.request.prompt, move)
+        return in_words(self.request.prompt, move) if self._is_spoken(offer, standard) else self.request.prompt
+
+    def _is_spoken(self, offer: VideoOffer, standard: Standard) -> bool:
+        """Whether a camera move has to be said in words: there is no field for it, or no such move."""
+        move = self.request.camera
+        return move != "none" and not (standard in offer.camera and move in MOVED)
 
     def _shots(self, offer: VideoOffer, standard: Standard) -> tuple[Shot, ...]:
         move = self.request.camera
-        spoken = move != "none" and standard not in offer.camera
+        spoken = self._is_spoken(offer, standard)
         return tuple(
             Shot(prompt=in_words(s.prompt, move) if spoken else s.prompt, seconds=s.seconds) for s in self.request.shots
         )
@@ -114,7 +118,7 @@ class VideoAsk(Ask[CreateVideo]):
         """Return the video as this model makes it."""
         request, film = self.request, self.reference_video
         audio = self._audio(offer)
-        moved = request.camera != "none"
+        moved = request.camera != "none" and not self._is_spoken(offer, standard)
         shots = self._shots(offer, standard)
         follows = offer.product == "image-to-video" or bool(request.image)
         spec = VideoSpec(
@@ -128,7 +132,7 @@ class VideoAsk(Ask[CreateVideo]):
             multi_shot=(bool(shots) or film is not None) if offer.multi_shot else None,
             references=self.references,
             voices=tuple(request.voices),
-            camera=request.camera if moved and standard in offer.camera else "",
+            camera=request.camera if moved else "",
             negative_prompt=request.negative_prompt.strip(),
             cfg_scale=request.cfg_scale,
         )
@@ -162,7 +166,7 @@ class VideoAsk(Ask[CreateVideo]):
     def _notes(self, offer: VideoOffer, standard: Standard) -> Iterator[str]:
         request = self.request
         if request.camera != "none":
-            how = "set in its own field" if standard in offer.camera else "written into the prompt in words"
+            how = "written into the prompt in words" if self._is_spoken(offer, standard) else "set in its own field"
             yield f"The camera move {request.camera} is {how}."
         if offer.audio == "always" and not request.audio:
             yield "This model always makes sound."

@@ -30,10 +30,12 @@ def of_length(model: Model, offer: VideoOffer, seconds: int, *, plain: bool) -> 
         yield f"{model.name} makes {spans(offer.plain_seconds)} s without references, not {seconds} s"
 
 
-def of_resolution(model: Model, offer: VideoOffer, resolution: str) -> Iterator[str]:
-    """Yield why the resolution cannot be had."""
+def of_resolution(model: Model, offer: VideoOffer, resolution: str, *, with_video: bool = False) -> Iterator[str]:
+    """Yield why the resolution cannot be had, from a video or without one."""
     if resolution not in offer.resolutions:
         yield f"{model.name} makes {either(offer.resolutions)}, not {resolution}"
+    elif with_video and offer.video_resolutions and resolution not in offer.video_resolutions:
+        yield f"{model.name} makes {either(offer.video_resolutions)} from a video, not {resolution}"
 
 
 def of_shots(
@@ -85,7 +87,9 @@ def of_sound(model: Model, offer: VideoOffer, request: CreateVideo) -> Iterator[
 
 
 def of_frames(model: Model, offer: VideoOffer, request: CreateVideo, references: Sequence[Reference]) -> Iterator[str]:
-    """Yield why the last frame cannot be had."""
+    """Yield why the first or the last frame cannot be had."""
+    if request.image and not offer.first_frame:
+        yield f"{model.name} takes no first frame here (name the picture in references)"
     if not request.last_image:
         return
     if not offer.last_frame_resolutions:

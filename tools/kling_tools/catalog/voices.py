@@ -41,7 +41,9 @@ def spoken(text: str, voice: str, tables: Tables, speed: float = 1.0) -> tuple[S
     language, voice, known = language_of(text), voice.strip(), known_voices(tables)
     own: list[Language] = [spoken_in for spoken_in, v in known if v == voice]
     notes: tuple[str, ...] = ()
-    if not voice:
+    if not known:
+        notes = ()
+    elif not voice:
         voice = next((v for spoken_in, v in known if spoken_in == language), "")
         notes = (f"The voice is {voice}, in {_NAMES[language]}; voice=... takes another.",)
     elif not own:
@@ -57,6 +59,9 @@ def spoken(text: str, voice: str, tables: Tables, speed: float = 1.0) -> tuple[S
 
 def text_problems(model: Model, offer: ServiceOffer, text: str, sound: SoundLimits | None = None) -> Iterator[str]:
     """Yield why a text cannot be spoken; `sound` is what the speech has to be like for what it is put on."""
+    if not offer.text_max:
+        yield f"{model.name} speaks no text here: give audio"
+        return
     if not text.strip():
         yield "text is empty"
     yield from too_long(model, "text", text, offer.text_max)

@@ -7,7 +7,7 @@ and a download always, a create never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
@@ -16,17 +16,21 @@ import httpx2
 
 from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
+from kling_tools.client.lifts import Lifts
+from kling_tools.client.rings import Rings
 from kling_tools.client.survey import MAX_PAGES, Sight, Survey
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
 from kling_tools.model.errors import (
     AlreadyExists,
+    Impossible,
     KlingError,
     ProviderBroken,
     Unauthorised,
     Unreachable,
     Unsure,
 )
+from kling_tools.model.library import Balance
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import WireAnswer, WireCall
@@ -73,8 +77,10 @@ class Client:
         self._dialect = connection.dialect
         self._clock = clock
         self._wire = Wire(connection, clock, transport, read_seconds)
-        self.desk = Desk(self._ask, clock, pair=bool(connection.access_key))
+        self._desk = Desk(self._ask, clock, pair=bool(connection.access_key))
         self._survey = Survey(connection.dialect, self._ask)
+        self._rings = Rings(connection, self._ask, clock)
+        self._lifts = Lifts(connection.dialect, self._ask, clock)
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
 
@@ -82,9 +88,29 @@ class Client:
         """Show the provider, and no secret."""
         return f"Client({self.connection!r})"
 
+    @property
+    def desk(self) -> Desk:
+        """The account's desk: voices, elements, packs.
+
+        Raises:
+            Impossible: it is a gateway, which has none.
+        """
+        if not self.connection.official:
+            title = self.connection.vendor.title
+            raise Impossible(f"{title} keeps no voices, elements or packs.", advice="Only Kling itself does.")
+        return self._desk
+
     def product(self, plan: Plan) -> str:
         """Return the product's path that a plan goes to: what `find` needs when no answer came."""
         return self._dialect.product(plan)
+
+    async def lifted(self, order: Order) -> Order:
+        """Return the order with every file that cannot go along carried up to the provider: free, and once an hour.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken: nothing was bought.
+        """
+        return await self._lifts.take(order)
 
     async def submit(self, order: Order) -> Observation | Prepared:
         """Make the order's next call, once; a task that is there already under this external id is returned.
@@ -93,7 +119,7 @@ class Client:
             Refused: it cannot be encoded. Unreachable: nothing left. ProviderRefused: nothing was bought.
             Unsure: everything else; `find` tells later, and only then may the same order be sent again.
         """
-        order = replace(order, callback_url=self.connection.callback_url)
+        order = replace(order, callback_url=self._rings.address(order))
         call = self._dialect.create(order)
         try:
             async with asyncio.timeout(self._submit_seconds):
@@ -103,7 +129,8 @@ class Client:
                 except AlreadyExists as refusal:
                     return await self._existing(order.external_id, call.product, refusal)
         except TimeoutError:
-            raise Unsure(f"Kling did not answer in {self._submit_seconds:g} seconds.") from None
+            title = self.connection.vendor.title
+            raise Unsure(f"{title} did not answer in {self._submit_seconds:g} seconds.") from None
         except ProviderBroken as error:
             raise Unsure(f"{error.message} It may have accepted the task.") from error
 
@@ -183,6 +210,33 @@ class Client:
                 error.advice = f"This machine's clock is {_skew(skew)}. {error.advice}"
             raise
         return ProbeResult(server_time=server_time, simulated=answer.simulated, latency=latency)
+
+    async def cancel(self, remote: Remote) -> bool:
+        """Ask the provider to take a task back; returns whether it did, and takes nothing for it.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        call = self._dialect.cancel(remote)
+        return call is not None and self._dialect.cancelled(call, await self._ask(call))
+
+    async def heard(self, headers: Mapping[str, str], body: bytes) -> tuple[str, ...]:
+        """Return the provider's ids of the tasks that a callback is about; nothing else of it is believed.
+
+        Raises:
+            CallbackRefused, CallbackRepeated. Unreachable, ProviderRefused, ProviderBroken: the key that proves it
+            cannot be had.
+        """
+        return await self._rings.heard(headers, body)
+
+    async def balance(self) -> Balance | None:
+        """Return what is left at the provider, where it tells that.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        call = self._dialect.balance()
+        return None if call is None else self._dialect.told_balance(await self._ask(call))
 
     def download(self, url: str, *, offset: int = 0, etag: str = "") -> AbstractAsyncContextManager[Download]:
         """Open a result's file without credentials, from `offset` on.

@@ -13,6 +13,7 @@ import httpx2
 
 from kling_tools.clock import Clock
 from kling_tools.model.errors import BadSettings
+from kling_tools.providers.vendor import KLING, Vendor
 
 LIFETIME = 1800
 LEEWAY = 5
@@ -41,19 +42,20 @@ def mint(access_key: str, secret_key: str, now: float, *, lifetime: int = LIFETI
             raise BadSettings("The secret key cannot sign.", advice="Copy it once more from the console.") from None
 
 
-class BearerKey(httpx2.Auth):
-    """A static API key."""
+class StaticKey(httpx2.Auth):
+    """A static API key, as its provider wants it carried."""
 
-    def __init__(self, api_key: str) -> None:
+    def __init__(self, api_key: str, vendor: Vendor = KLING) -> None:
         self._api_key = api_key
+        self._vendor = vendor
 
     def __repr__(self) -> str:
         """Show no secret."""
-        return "BearerKey(***)"
+        return "StaticKey(***)"
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the key."""
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        request.headers[self._vendor.header] = f"{self._vendor.word}{self._api_key}"
         yield request
 
 

@@ -79,7 +79,9 @@ class Survey:
             return Sight(look.seen, frozenset(look.absent), look.requests)
 
     def _groups(self, remotes: Sequence[Remote]) -> dict[str, list[Remote]]:
-        """Return tasks by the path of the list that shows them."""
+        """Return tasks by the path of the list that shows them, all together where there is no list."""
+        if not self._dialect.lists:
+            return {"": list(remotes)} if remotes else {}
         paths: dict[str, str] = {}
         groups: dict[str, list[Remote]] = {}
         for remote in remotes:
@@ -113,10 +115,10 @@ class Survey:
 
     async def _ask_all(self, look: _Round, calls: Sequence[WireCall], group: Sequence[Remote]) -> None:
         """Send questions, each followed until its own tasks were seen; absent is what all answers together lack."""
-        whole = True
-        for call in calls:
-            wanted = [r for r in group if not call.product or r.product == call.product]
-            whole = await self._follow(look, call, wanted, MAX_PAGES) and whole
+        whole, together = True, self._dialect.traits.together
+        for start in range(0, len(calls), together):
+            some = [self._follow(look, call, _of(group, call), MAX_PAGES) for call in calls[start : start + together]]
+            whole = all(await asyncio.gather(*some)) and whole
             if look.over:
                 return
         if whole:
@@ -142,3 +144,7 @@ class Survey:
                     missing.discard(found.remote.id)
             following = page.next
         return True
+
+
+def _of(group: Sequence[Remote], call: WireCall) -> list[Remote]:
+    return [remote for remote in group if not call.product or remote.product == call.product]

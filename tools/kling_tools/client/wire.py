@@ -16,11 +16,12 @@ from ipaddress import ip_address
 
 import httpx2
 
-from kling_tools.client.signing import BearerKey, KlingJWT
+from kling_tools.client.signing import KlingJWT, StaticKey
 from kling_tools.clock import Clock
 from kling_tools.model.errors import BadSettings, KlingError, ProviderBroken, Unreachable, Unsure, quoted
 from kling_tools.providers.dialect import WireAnswer, WireCall
 from kling_tools.providers.registry import Connection
+from kling_tools.providers.vendor import Vendor
 from kling_tools.telemetry import span
 
 CONNECT_SECONDS = 10.0
@@ -83,7 +84,8 @@ class Wire:
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self.base_url = connection.base_url.rstrip("/")
-        self._origin = _checked(self.base_url, in_process=transport is not None)
+        self._connection = connection
+        self._origin = _checked(self.base_url, connection.vendor, in_process=transport is not None)
         self._auth = _auth(connection, clock)
         self._transport = transport
         self._timeout = httpx2.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
@@ -118,25 +120,46 @@ class Wire:
         if call.body is not None:
             content = json.dumps(call.body, separators=(",", ":"), allow_nan=False).encode("ascii")
             headers["Content-Type"] = "application/json"
+        elif call.content is not None:
+            content = call.content
+            headers["Content-Type"] = call.mime
+        base = self._address(call.host)
+        client = self._client(own=self.owns(base))
+        # An address that only an answer named gets a file, and never the key.
+        auth = None if "://" in call.host else self._auth
         try:
-            request = self._client(own=True).build_request(
+            request = client.build_request(
                 call.method,
-                self.base_url + call.path,
+                base + call.path,
                 params=list(call.query) or None,
                 content=content,
-                headers=headers,
+                headers={**headers, **dict(call.headers)},
                 timeout=self._timeout,
             )
-            response = await self._client(own=True).send(request, auth=self._auth, stream=True, follow_redirects=False)
+            response = await client.send(request, auth=auth, stream=True, follow_redirects=False)
             try:
-                body = await _whole(response, self.base_url)
+                body = await _whole(response, base)
             finally:
                 await response.aclose()
         except KlingError:
             raise
         except Exception as error:  # an in-process transport throws whatever its application throws
-            raise _translated(error, self.base_url) from None
+            raise _translated(error, base) from None
         return WireAnswer(status=response.status_code, body=body, headers=_lower(response.headers), host=self.base_url)
+
+    def _address(self, host: str) -> str:
+        """Return the address that a call goes to.
+
+        Raises:
+            ProviderBroken: a provider named one that is not its own https.
+        """
+        if not host:
+            return self.base_url
+        if "://" not in host:
+            return self._connection.host(host)
+        if not (host.startswith("https://") or self.owns(host)):
+            raise ProviderBroken(f"{self._connection.vendor.title} named an address that is not https.")
+        return host.rstrip("/")
 
     @asynccontextmanager
     async def stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
@@ -198,19 +221,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _checked(base_url: str, *, in_process: bool) -> tuple[str, str, int | None]:
+def _checked(base_url: str, vendor: Vendor, *, in_process: bool) -> tuple[str, str, int | None]:
     """Return the origin of a base URL that may carry credentials."""
     try:
         url = httpx2.URL(base_url)
     except (httpx2.InvalidURL, ValueError, TypeError):
-        raise BadSettings("KLING_BASE_URL is not an address.", advice="Use https://host.") from None
+        raise BadSettings(f"{vendor.base} is not an address.", advice="Use https://host.") from None
     if url.userinfo:
-        raise BadSettings("KLING_BASE_URL has credentials in it.", advice="Put keys into KLING_API_KEY, not the URL.")
+        raise BadSettings(f"{vendor.base} has credentials in it.", advice=f"Put keys into {vendor.key}, not the URL.")
     if not url.host or url.scheme not in ("http", "https") or url.query or url.fragment:
-        raise BadSettings(f"KLING_BASE_URL {quoted(base_url, 80)} is not an address.", advice="Use https://host.")
+        raise BadSettings(f"{vendor.base} {quoted(base_url, 80)} is not an address.", advice="Use https://host.")
     if url.scheme == "http" and not (in_process or is_loopback(url.host)):
         raise BadSettings(
-            f"KLING_BASE_URL {quoted(base_url, 80)} would send the key in the clear.",
+            f"{vendor.base} {quoted(base_url, 80)} would send the key in the clear.",
             advice="Use https; plain http is for this machine only.",
         )
     return _origin(url)
@@ -222,7 +245,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 def _auth(connection: Connection, clock: Clock) -> httpx2.Auth | None:
     if connection.api_key:
-        return BearerKey(connection.api_key)
+        return StaticKey(connection.api_key, connection.vendor)
     if connection.access_key:
         return KlingJWT(connection.access_key, connection.secret_key, clock)
     return None

@@ -22,7 +22,7 @@ from kling_tools.files.opening import Opened, opened_inside, read_start
 from kling_tools.files.preparing import picture_of
 from kling_tools.files.sounds import BrokenSound, SoundFacts, read_sound, sniff_sound
 from kling_tools.model.errors import BadMedia, MediaFailed
-from kling_tools.model.inputs import SoundLimits, listed, sound_problem
+from kling_tools.model.inputs import SoundLimits, listed, megabytes, sound_problem
 from kling_tools.model.media import ImageLimits, Medium, Source
 
 _HEAD = 32
@@ -88,6 +88,14 @@ class Inputs:
         """
         return await asyncio.to_thread(_clip, path, self.roots, name)
 
+    async def film(self, path: Path, most: int, *, name: str = "video") -> Medium:
+        """Return a whole video of at most `most` bytes, to be sent up; `name` is the argument's.
+
+        Raises:
+            BadMedia: missing, unreadable, outside the roots, no MP4 or MOV, damaged, or larger than that.
+        """
+        return await asyncio.to_thread(_whole_film, path, self.roots, most, name)
+
     async def known(self, path: Path, *, name: str) -> Source:
         """Return what a file tells of itself, whatever kind it is of; nothing is decoded or compared to limits.
 
@@ -144,6 +152,29 @@ def _clip(path: Path, roots: tuple[Path, ...], name: str) -> Clip:
         if not is_mp4(head):
             raise BadMedia(f"The file for {name} is no MP4 or MOV video.", advice="Convert it to MP4.")
         return Clip(file.path, file.size, container(head), _film(file, name))
+
+
+def _whole_film(path: Path, roots: tuple[Path, ...], most: int, name: str) -> Medium:
+    with opened_inside(path, roots, name) as file:
+        head = read_start(file, _HEAD, name)
+        if not is_mp4(head):
+            raise BadMedia(f"The file for {name} is no MP4 or MOV video.", advice="Convert it to MP4.")
+        facts = _film(file, name)
+        data = read_start(file, most + 1, name)
+    if len(data) > most:
+        raise BadMedia(
+            f"The video for {name} has more than {megabytes(most)}, the most that can be sent up.",
+            advice="Save it smaller, or pass an https address.",
+        )
+    return Medium(
+        kind="video",
+        data=data,
+        width=facts.width or 0,
+        height=facts.height or 0,
+        seconds=facts.seconds or 0.0,
+        mime="video/quicktime" if container(head) == "mov" else "video/mp4",
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
 
 
 def _film(file: Opened, name: str) -> VideoFacts:

@@ -43,7 +43,7 @@ class Account:
     @property
     def route(self) -> Route:
         """The way to the provider."""
-        return Route(self.connection.provider, self.connection.dialect.standards)
+        return self.connection.route
 
     @property
     def simulated(self) -> bool:

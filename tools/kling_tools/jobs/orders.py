@@ -18,9 +18,9 @@ from kling_tools.files.pictures import read_header, sniff
 from kling_tools.files.preview import last_frame
 from kling_tools.jobs.journal import Journal
 from kling_tools.model.errors import BadMedia
-from kling_tools.model.inputs import SoundLimits, megabytes
+from kling_tools.model.inputs import ClipLimits, SoundLimits, megabytes
 from kling_tools.model.media import FileRef, ImageLimits, Medium, TaskRef, UrlRef, parse_media
-from kling_tools.model.plan import Input, Order, Plan
+from kling_tools.model.plan import Input, Order, Plan, Route
 from kling_tools.model.tasks import Output, Task
 
 #: An address is not given away when it may die before it is fetched.
@@ -50,6 +50,7 @@ class Orders:
         for given in plan.inputs:
             to_come = before and given.text == plan.after
             media.append(Medium(sha256=before) if to_come else await self._medium(given, plan, account))
+            _check_goes_along(media[-1], given, plan.route)
             _check_load(media)
         return Order(plan=plan, external_id=task_id, media=tuple(media))
 
@@ -73,15 +74,15 @@ class Orders:
     async def _medium(self, given: Input, plan: Plan, account: str) -> Medium:
         match parse_media(given.text):
             case FileRef(path):
-                return await self._of_file(path, given, continued=plan.continues == given.text)
+                return await self._of_file(path, given, plan)
             case UrlRef(url):
                 return Medium(kind=given.kind, url=url, seconds=given.seconds)
             case TaskRef() as ref:
                 return await self._of_task(ref, given, plan, account)
 
-    async def _of_file(self, path: Path, given: Input, *, continued: bool) -> Medium:
+    async def _of_file(self, path: Path, given: Input, plan: Plan) -> Medium:
         match given.limits:
-            case ImageLimits() if continued:
+            case ImageLimits() if plan.continues == given.text:
                 real = await self.inputs.video(path)
                 # Two ffmpegs may encode one frame differently; what was asked for is this video.
                 return replace(await self._last_frame(real), sha256=await asyncio.to_thread(_digest, real))
@@ -89,8 +90,10 @@ class Orders:
                 return await self.inputs.picture(path, limits, name=given.name)
             case SoundLimits() as limits:
                 return await self.inputs.sound(path, limits, name=given.name)
+            case ClipLimits() if "video" in plan.route.files:
+                return await self.inputs.film(path, plan.route.file_bytes, name=given.name)
             case _:
-                raise no_upload(given.name)
+                raise no_upload(given.name, plan.route.provider)
 
     async def _of_task(self, ref: TaskRef, given: Input, plan: Plan, account: str) -> Medium:
         task, output = await self.output(ref)
@@ -112,7 +115,13 @@ class Orders:
         if output.kind == "audio" and not known and isinstance(given.limits, SoundLimits):
             path = await self._path(task, output)
             return replace(await self._among(path).sound(path, given.limits, name=given.name), sha256=mark)
-        self._alive(task, output)
+        by_name = bool(remote_id) and given.limits is None
+        if self._dead(output) and not by_name and "video" in plan.route.files and output.kind == "video":
+            path = await self._path(task, output)
+            film = await self._among(path).film(path, plan.route.file_bytes, name=given.name)
+            return replace(film, sha256=mark)
+        if not by_name:
+            self._alive(task, output)
         return Medium(
             kind=given.kind,
             url=output.url,
@@ -181,12 +190,32 @@ class Orders:
         return path
 
 
-def no_upload(name: str) -> BadMedia:
-    """Return the refusal of a file that Kling would have to fetch."""
+def no_upload(name: str, provider: str) -> BadMedia:
+    """Return the refusal of a file that the provider would have to fetch."""
+    who = "Kling" if provider in {"kling", "sandbox"} else provider
     return BadMedia(
-        f"Kling takes {name} by address only, and has no upload for a file.",
-        advice="Pass the id of a finished task, or an https address that Kling's servers can reach.",
+        f"{who} takes {name} by address only, and has no upload for a file.",
+        advice=f"Pass the id of a finished task, or an https address that {who}'s servers can reach.",
     )
+
+
+def too_heavy(name: str, size: int, route: Route) -> BadMedia:
+    """Return the refusal of a file that is larger than the provider's upload takes."""
+    return BadMedia(
+        f"The file for {name} has {megabytes(size)}; {route.provider} takes files of at most "
+        f"{megabytes(route.file_bytes)}.",
+        advice="Save it smaller, or pass an https address.",
+    )
+
+
+def _check_goes_along(medium: Medium, given: Input, route: Route) -> None:
+    """Refuse bytes that cannot get to the provider."""
+    if medium.data is None:
+        return
+    if given.kind not in route.files:
+        raise no_upload(given.name, route.provider)
+    if route.file_bytes and len(medium.data) > route.file_bytes:
+        raise too_heavy(given.name, len(medium.data), route)
 
 
 def _not_there(task: Task, number: int, kept: int) -> BadMedia:

@@ -15,9 +15,10 @@ from kling_tools.client.probing import Prober
 from kling_tools.files.heads import facts_of_head
 from kling_tools.files.inputs import Inputs
 from kling_tools.jobs.journal import Journal
-from kling_tools.jobs.orders import Orders, no_upload
+from kling_tools.jobs.orders import Orders, no_upload, too_heavy
 from kling_tools.model.errors import BadMedia, quoted
 from kling_tools.model.media import FileRef, MediaKind, Source, TaskRef, UrlRef, parse_media
+from kling_tools.model.plan import Route
 from kling_tools.model.requests import SpendingRequest
 from kling_tools.model.requests.base import ELEMENT
 
@@ -26,6 +27,7 @@ MOST_BROUGHT = 200_000_000
 #: How long a copy stands for what is at its address: a call that is repeated does not fetch it again.
 KEPT_SECONDS = 600.0
 
+OFFICIAL = Route("kling", ("standard", "legacy"))
 _FILMS = frozenset({".mp4", ".mov", ".m4v", ".webm"})
 _SOUNDS = frozenset({".mp3", ".wav", ".m4a", ".aac"})
 _A = {"image": "a picture", "video": "a video", "audio": "a sound"}
@@ -33,12 +35,13 @@ _A = {"image": "a picture", "video": "a video", "audio": "a sound"}
 
 @dataclass(frozen=True)
 class Sources:
-    """Finds out about media. `prober` None: addresses are taken as they are."""
+    """Finds out about media that go one way. `prober` None: addresses are taken as they are."""
 
     journal: Journal
     orders: Orders
     inputs: Inputs
     prober: Prober | None = None
+    route: Route = OFFICIAL
 
     async def of(self, request: SpendingRequest) -> dict[str, Source]:
         """Return what is known of each medium and element, by what was written there.
@@ -54,14 +57,20 @@ class Sources:
         for name, text, kind in named:
             self._fits(name, found[text], kind)
             # Said before its figures are judged: nobody should mend a video that cannot be sent anyway.
-            if found[text].kind == "video" and name not in request.brought and isinstance(parse_media(text), FileRef):
-                raise no_upload(name)
+            if name not in request.brought and isinstance(parse_media(text), FileRef):
+                self._goes_along(name, found[text])
         for name in request.media:
             value = getattr(request, name)
             for text in value if isinstance(value, list) else [value]:
                 if text and text.startswith(ELEMENT) and (source := await self._element(text)):
                     found[text] = source
         return found
+
+    def _goes_along(self, name: str, source: Source) -> None:
+        if source.kind not in self.route.files:
+            raise no_upload(name, self.route.provider)
+        if source.kind != "image" and self.route.file_bytes and (source.size or 0) > self.route.file_bytes:
+            raise too_heavy(name, source.size or 0, self.route)
 
     async def _one(self, name: str, text: str, kind: MediaKind | None) -> Source:
         match parse_media(text):
@@ -87,6 +96,7 @@ class Sources:
             height=output.height,
             has_audio=output.has_audio,
             made_here=True,
+            provider=task.plan.route.provider if output.remote_id else "",
         )
 
     async def _of_url(self, url: str, kind: MediaKind | None) -> Source:

@@ -23,12 +23,14 @@ from kling_tools.model.errors import (
     Refused,
     StorageUnavailable,
     TaskUnreadable,
+    TooManyRequests,
     Unreachable,
     Unsure,
 )
 from kling_tools.model.plan import Order, Prepared, can_be_asked_about
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
+    Adopted,
     Advanced,
     Doubted,
     Event,
@@ -36,6 +38,7 @@ from kling_tools.model.tasks import (
     Hindered,
     PutBack,
     Rejected,
+    Remote,
     Seen,
     Task,
 )
@@ -50,6 +53,8 @@ LONGEST_WAIT_SECONDS = 86_400.0
 #: A process that needed longer from the claim to the sending was stopped in between. Its lock keeps others from judging
 #: so long as it stands; where the database forgot it, this does, with the time that every judgement takes.
 STALE_SECONDS = 60.0
+#: How long a doubt stays open that nobody can clear up by asking: longer than any provider rings again for.
+DOUBT_SECONDS = 3 * 3600.0
 #: How long an outcome that cannot be written down is kept in mind before the next attempt to write it.
 WRITE_AGAIN_SECONDS = 5.0
 
@@ -73,13 +78,15 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
     try:
         if account.journal.now() - task.created > LONGEST_WAIT_SECONDS:
             raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
-        order = order or await account.orders.resume(task)
+        order = await account.client.lifted(order or await account.orders.resume(task))
         started = account.journal.clock.monotonic()
         owner = await account.presence.name()
         claimed = await account.journal.claim(task.id, account.slots, Claim(account.sender, owner))
     except StorageUnavailable as error:
         # The intent is written and will be sent: to call it refused would have it bought twice.
         return replace(task, trouble=error.message), None
+    except (Unreachable, ProviderBroken, TooManyRequests) as error:  # a file did not get up: nothing was claimed yet
+        return await _not_lifted(account, task, error)
     except KlingError as error:
         # Only while it waits: another process may have claimed it, and what that one sends is not ours to end.
         now = await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
@@ -96,6 +103,16 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
     return await _written(account, claimed, event), refusal
 
 
+async def _not_lifted(account: Account, task: Task, error: KlingError) -> tuple[Task, KlingError | None]:
+    """Leave a task waiting whose files did not get to the provider; after a while it is given up, unsent."""
+    if account.journal.now() - task.created <= PATIENCE_SECONDS:
+        words = f"Its files could not be sent up yet: {error.message}"
+        return await account.journal.apply(task.id, Hindered(words), standing=task), None
+    failure = replace(Failure.of(error), spent="no")
+    now = await account.journal.apply(task.id, Rejected(failure), standing=task)
+    return now, error if now.status is Status.FAILED else None
+
+
 async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
     """Find out what became of a submit whose answer was lost; send it again only when it provably never got in.
 
@@ -106,6 +123,8 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
     if task.status is Status.SUBMITTING and await account.presence.lives_elsewhere(claim.owner):
         vigil.forget(task.id)  # its last byte may leave at any time, so the quarantine begins with its death
         lost = False
+    elif not task.plan.route.finds:
+        return await _left_open(account, task)
     else:
         lost = vigil.over(task)
     if not can_be_asked_about(task.plan, task.prepared):
@@ -139,6 +158,48 @@ async def _given_up(account: Account, task: Task, lost: bool) -> bool:
     return True
 
 
+async def _left_open(account: Account, task: Task) -> bool:
+    """Keep a doubt that no question clears up: it is never sent again, its money stays held, and the person is told.
+
+    A callback may still name it. After hours it is ended, and what it may have cost stays held.
+    """
+    vendor = account.connection.vendor
+    if task.status is Status.SUBMITTING:
+        words = f"The program ended while it was being sent. {_unasked(account)}"
+        await account.journal.apply(task.id, Doubted(words), standing=task)
+    elif account.journal.now() - (task.sent_at or task.updated) > DOUBT_SECONDS:
+        error = AnswerLost(
+            f"{vendor.title} never told whether it took this task (at most {task.plan.price.words()} is at stake).",
+            advice=f"It is not sent again by itself. Look at the tasks at {vendor.console}, and ask the person before "
+            "you call again.",
+        )
+        await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
+    return False
+
+
+async def told(account: Account, task_id: str, remote_id: str) -> None:
+    """Take over a doubtful task that its provider names at the task's own callback address, after a look at it.
+
+    Raises:
+        Unreachable, ProviderRefused, ProviderBroken: the look was not answered; nothing was changed.
+    """
+    task = (await account.journal.get([task_id])).get(task_id)
+    if task is None or task.remote is not None or task.account != account.name or task.attempts == 0:
+        return
+    remote = Remote(id=remote_id, product=account.client.product(task.plan), host=account.connection.base_url)
+    for seen in await account.client.look([remote]):
+        known = replace(seen, external_id=task.id)
+        await account.journal.apply(task.id, Adopted(known) if task.status.ended else Seen(known))
+
+
+def _unasked(account: Account) -> str:
+    vendor = account.connection.vendor
+    return (
+        f"{vendor.title} cannot be asked by our id whether it took the task, so it is never sent again by itself, and "
+        f"its price stays held. Look at the tasks at {vendor.console}; create it again only if nothing is found there."
+    )
+
+
 async def _left_waiting(account: Account, task: Task) -> Task:
     now = (await account.journal.get([task.id])).get(task.id, task)
     if now.status is not Status.QUEUED or not account.journal.is_due(now):
@@ -152,6 +213,8 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
         outcome = await account.client.submit(order)
         return Advanced(outcome) if isinstance(outcome, Prepared) else Seen(outcome), None
     except Unreachable as error:
+        if task.plan.passable:
+            return Rejected(Failure.of(error)), error
         # Where an earlier call or shot is paid for, a wire that is gone for a moment is no reason to give that away.
         if not (task.prepared or task.plan.after) and account.journal.now() - task.created > PATIENCE_SECONDS:
             return Rejected(Failure.of(error)), error
@@ -159,13 +222,14 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
     except Busy as error:
         return PutBack(error.message, _backoff(task)), None
     except (Unsure, ProviderBroken) as error:
-        return Doubted(error.message), None
+        return Doubted(error.message if task.plan.route.finds else f"{error.message} {_unasked(account)}"), None
     except (ProviderRefused, Refused) as error:
         return Rejected(Failure.of(error)), error
     except Exception:
         # A fault of ours after the claim: a byte may have left, so it is a doubt like any other.
         log.exception("task %s: submitting broke", task.id)
-        return Doubted("Sending was interrupted by a fault in this program."), None
+        words = "Sending was interrupted by a fault in this program."
+        return Doubted(words if task.plan.route.finds else f"{words} {_unasked(account)}"), None
 
 
 async def _written(account: Account, claimed: Task, event: Event) -> Task:

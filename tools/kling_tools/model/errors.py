@@ -30,6 +30,7 @@
     |   |   |- InputUnreachable    an address that the provider could not fetch
     |   |   `- InputUnreadable     a file whose base64 did not arrive whole
     |   |- AlreadyExists         our own external id is known there: the task exists
+    |   |- Closed                it takes nothing at present, and says so
     |   |- Moderated             the content
     |   `- Busy                  the same request may pass later
     |       |- SlotsTaken          too many tasks at once
@@ -308,6 +309,14 @@ class AlreadyExists(ProviderRefused):
     """The provider already has a task with this external id."""
 
     code = "already_exists"
+
+
+class Closed(ProviderRefused):
+    """The provider takes nothing at present."""
+
+    code = "closed"
+    retryable = True
+    advice = "Try again later, or with another provider."
 
 
 class Moderated(ProviderRefused):

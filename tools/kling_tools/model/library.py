@@ -80,3 +80,12 @@ class DeductionPage:
 
     deductions: tuple[Deduction, ...]
     cursor: str = ""
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What is left at a provider: `usd` where it is told in dollars, else an `amount` of its own `unit`."""
+
+    amount: Decimal
+    unit: str
+    usd: Decimal | None = None

@@ -124,7 +124,8 @@ class Medium:
 class Source:
     """What is known of a medium before it is read: from the journal, the file itself, or a look at its address.
 
-    None where it is not known; `format` as "mp4" or "jpeg", `size` in bytes. `made_here`: a result of an earlier task.
+    None where it is not known; `format` as "mp4" or "jpeg", `size` in bytes. `made_here`: a result of an earlier task;
+    `provider` is then who made it, where that one still knows it by a name of its own.
     """
 
     kind: MediaKind
@@ -136,6 +137,7 @@ class Source:
     fps: float | None = None
     has_audio: bool | None = None
     made_here: bool = False
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

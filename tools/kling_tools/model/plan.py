@@ -18,7 +18,8 @@ from kling_tools.model.media import ImageLimits, MediaKind, Medium
 from kling_tools.model.money import Price
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product, Spec
 
-Standard = Literal["standard", "legacy"]
+#: One way of saying things to a provider: Kling has "standard" and "legacy", every gateway one of its own name.
+Standard = str
 Role = Literal[
     "first_frame", "last_frame", "reference", "base_video", "image", "video", "audio", "scene", "style", "garment"
 ]
@@ -32,11 +33,16 @@ Step = Literal["speech", "faces", "task"]
 class Route:
     """A way to the provider: its name, and the API standards that the credentials open, the preferred first.
 
-    An API key opens both, a key pair the legacy one only (kling-official 1.2, 1.3).
+    An API key opens both, a key pair the legacy one only (kling-official 1.2, 1.3). `finds`: a task can be asked for by
+    an id of ours; without that nothing is ever sent again of which it is not certain that it did not arrive. `files`:
+    the kinds of local files that can go along, each of at most `file_bytes` (0: as the catalogue's limits say).
     """
 
     provider: str
     standards: tuple[Standard, ...]
+    finds: bool = True
+    files: tuple[MediaKind, ...] = ("image", "audio")
+    file_bytes: int = 0
 
 
 #: What is done on this machine: nobody is asked, and nothing is spent. Also the account of its tasks.
@@ -66,12 +72,14 @@ class Plan:
     `slots` is how many of the account's parallel places it takes. `continues` is the video (as the agent wrote it) that
     the result is joined to. `after` is the task from whose last frame it starts: it is not sent before that one's
     result is here, and the first frame is that task's id among the inputs. `typical_seconds` is how long such a task
-    was seen to take; `video_seconds` the most video it makes.
+    was seen to take; `video_seconds` the most video it makes. `direct`: one call does all of it, also what elsewhere
+    takes calls before the task's own. `passable`: another provider can do it too, so that one which cannot be reached
+    is passed over at once.
     """
 
     tool: str
     route: Route
-    standard: Standard | Literal["local"]
+    standard: Standard
     model: str
     wire_model: str
     spec: Annotated[Spec, Field(discriminator="kind")]
@@ -83,6 +91,8 @@ class Plan:
     typical_seconds: float
     video_seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    direct: bool = False
+    passable: bool = False
 
     @property
     def words(self) -> str:
@@ -159,6 +169,8 @@ class Order:
 def pending(plan: Plan, prepared: tuple[Prepared, ...]) -> Step:
     """Return the call that a task needs next: speech before it is put on lips, faces before one is chosen."""
     spec, done = plan.spec, {p.step for p in prepared}
+    if plan.direct:
+        return "task"
     if isinstance(spec, LipSyncSpec | AvatarSpec) and spec.speech is not None and "speech" not in done:
         return "speech"
     if isinstance(spec, LipSyncSpec) and "faces" not in done:
@@ -168,4 +180,4 @@ def pending(plan: Plan, prepared: tuple[Prepared, ...]) -> Step:
 
 def can_be_asked_about(plan: Plan, prepared: tuple[Prepared, ...]) -> bool:
     """Whether the pending call carries our own id: only then can anybody tell later if it arrived."""
-    return pending(plan, prepared) == "task" and plan.spec.product not in AT_ONCE
+    return plan.route.finds and pending(plan, prepared) == "task" and plan.spec.product not in AT_ONCE

@@ -16,7 +16,7 @@ Audio = Literal["off", "native", "original", "always", "none"]
 VideoProduct = Literal["text-to-video", "image-to-video", "omni-video"]
 ImageProduct = Literal["image", "omni-image", "multi-image", "outpaint", "try-on", "views", "cutouts"]
 ServiceProduct = Literal[
-    "lip-sync", "avatar", "effects", "speech", "sound-from-text", "sound-from-video", "element", "voice"
+    "lip-sync", "avatar", "effects", "speech", "sound-from-text", "sound-from-video", "element", "voice", "extend"
 ]
 Product = VideoProduct | Literal["motion-control", "film", "join"] | ImageProduct | ServiceProduct
 
@@ -121,6 +121,15 @@ class EffectSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtendSpec:
+    """A video that its maker continues itself. Input: video, by the maker's own name of it (gateways 1, 6)."""
+
+    kind: Literal["extend"] = "extend"
+    product: Literal["extend"] = "extend"
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageSpec:
     """Pictures. Inputs: reference (in order), scene, style, image, garment, as the product has them (kling-official 6).
 
@@ -222,6 +231,7 @@ Spec = (
     | LipSyncSpec
     | AvatarSpec
     | EffectSpec
+    | ExtendSpec
     | ImageSpec
     | SpeechSpec
     | SoundSpec

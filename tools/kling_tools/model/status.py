@@ -75,8 +75,9 @@ LEGAL: dict[Status, frozenset[Status]] = {
         {Status.QUEUED, Status.SUBMITTED, Status.PROCESSING, Status.FETCHING, Status.UNSURE, Status.FAILED}
     ),
     Status.UNSURE: frozenset({Status.QUEUED, Status.SUBMITTED, Status.PROCESSING, Status.FETCHING, Status.FAILED}),
-    Status.SUBMITTED: frozenset({Status.PROCESSING, Status.FETCHING, Status.FAILED}),
-    Status.PROCESSING: frozenset({Status.FETCHING, Status.FAILED}),
+    # Cancelled: where the provider can take it back, and has said that it did.
+    Status.SUBMITTED: frozenset({Status.PROCESSING, Status.FETCHING, Status.CANCELLED, Status.FAILED}),
+    Status.PROCESSING: frozenset({Status.FETCHING, Status.CANCELLED, Status.FAILED}),
     Status.FETCHING: frozenset({Status.SUCCEEDED, Status.FAILED}),
     Status.SUCCEEDED: frozenset(),
     Status.FAILED: frozenset(),

@@ -12,6 +12,7 @@ from kling_tools.model.status import LEGAL, LOOKED_AT, Status
 from kling_tools.model.tasks import (
     Adopted,
     Advanced,
+    CalledOff,
     Charge,
     Claimed,
     Doubted,
@@ -30,8 +31,6 @@ from kling_tools.model.tasks import (
     Task,
     Withdrawn,
 )  # fmt: skip
-
-URL_LIFETIME = 30 * 86400.0
 
 
 def step(task: Task, event: Event, now: float) -> Task:
@@ -58,8 +57,8 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.SUCCEEDED, now, outputs=outputs, notes=notes, trouble="")
         case Removed() | Recalled():
             return _removed(task, event.why, now) if isinstance(event, Removed) else _recalled(task, now)
-        case Withdrawn():
-            return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
+        case Withdrawn() | CalledOff():
+            return _cancelled(task, event, now)
 
 
 def _readied(task: Task, now: float, *, simulated: bool) -> Task:
@@ -67,6 +66,12 @@ def _readied(task: Task, now: float, *, simulated: bool) -> Task:
         return task
     goes_on = Status.FETCHING if task.plan.spec.product == "film" else Status.QUEUED
     return _to(task, goes_on, now, trouble="", simulated=task.simulated or simulated)
+
+
+def _cancelled(task: Task, event: Withdrawn | CalledOff, now: float) -> Task:
+    if isinstance(event, CalledOff) != (task.status in LOOKED_AT):  # what was sent only its provider gives back
+        return task
+    return _to(task, Status.CANCELLED, now, charge=_charged(task, None), trouble="")
 
 
 REMOVED = "Its file was removed from this disk"
@@ -192,9 +197,10 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
             return moved
         case "failed":
             charge: Charge | None = known["charge"]
-            at_once = task.plan.spec.product in AT_ONCE  # what is answered at once was done, whatever came of it
+            # What is answered at once was done, whatever came of it.
+            doubtful = charge is None and (seen.doubtful or task.plan.spec.product in AT_ONCE)
             took = charge and (charge.units or charge.usd)
-            spent: Spent = "yes" if took else "unknown" if at_once and charge is None else _untold(task)
+            spent: Spent = "yes" if took else "unknown" if doubtful else _untold(task)
             reason = seen.reason or "Kling gave no reason."
             failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent, advice=seen.advice)
             failure = replace(Failure.of(failed), code=seen.cause or failed.code)
@@ -207,7 +213,7 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
                     remote_id=o.remote_id,
                     name=o.name,
                     seconds=o.seconds,
-                    url_expires=now + URL_LIFETIME,
+                    url_expires=now + o.lives,
                 )
                 for o in seen.outputs
             )

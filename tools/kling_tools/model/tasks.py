@@ -10,6 +10,9 @@ from kling_tools.model.errors import KlingError, Spent
 from kling_tools.model.plan import Plan, Prepared
 from kling_tools.model.status import Status
 
+#: How long Kling itself keeps a result (kling-official 2.6), in seconds.
+URL_LIFETIME = 30 * 86400.0
+
 OutputKind = Literal["video", "image", "audio", "voice", "element"]
 
 
@@ -24,7 +27,7 @@ class Remote:
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteOutput:
-    """One result as the provider names it; `url` lives 30 days at most (kling-official 2.6).
+    """One result as the provider names it; `url` serves it for `lives` seconds at most (kling-official 2.6).
 
     A voice or element is its `remote_id`, and `url` a sample of it, perhaps empty.
     """
@@ -34,6 +37,7 @@ class RemoteOutput:
     seconds: float | None = None
     remote_id: str = ""
     name: str = ""
+    lives: float = URL_LIFETIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,9 @@ class Charge:
 class Observation:
     """One look at a task on the provider's side, in our words.
 
-    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do. `created` is when
-    the provider says it was made (seconds since the epoch): told for people, no part of what was seen.
+    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do; `doubtful`: it may
+    have been billed all the same. `created` is when the provider says it was made (seconds since the epoch): told for
+    people, no part of what was seen.
     """
 
     remote: Remote
@@ -58,6 +63,7 @@ class Observation:
     reason: str = ""
     cause: Literal["moderated", "bad_media", "input_unreachable", ""] = ""
     advice: str = ""
+    doubtful: bool = False
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False
@@ -229,6 +235,11 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class CalledOff:
+    """The provider took it back at the person's wish, and takes nothing for it."""
+
+
+@dataclass(frozen=True)
 class Adopted:
     """The provider has it under our id although we believed it lost; the person wants it taken over.
 
@@ -239,4 +250,4 @@ class Adopted:
 
 
 _Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected
-Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | Adopted
+Event = _Sending | Seen | Hindered | Stored | Removed | Recalled | Withdrawn | CalledOff | Adopted

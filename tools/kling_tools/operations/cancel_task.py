@@ -1,4 +1,4 @@
-"""cancel_task: takes back what waits. For what was sent Kling has no such call (kling-official 2.6), and it is said."""
+"""cancel_task: takes back what waits, and what was sent where the provider has a call for it; else it is said."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ def outcome(task: Task) -> str:
     """Return what cancelling did to the task, and what it costs all the same."""
     match task.status:
         case Status.CANCELLED:
+            if task.remote is not None:
+                return f"Cancelled: {task.plan.route.provider} took it back. {_taken(task)}"
             return f"Cancelled: it waits no more and is never sent. {_taken(task)}"
         case Status.QUEUED | Status.WAITING:
             return "NOT cancelled: it goes back and forth between waiting and being sent. Cancel it again."
@@ -52,13 +54,15 @@ def outcome(task: Task) -> str:
                 "That is being looked up; if it turns out to wait again, cancel it then."
             )
         case Status.UNSURE:
+            finds = task.plan.route.finds
+            looked_up = "Whether Kling took it is being looked up" if finds else "It is never sent again by itself"
             return (
-                "NOT cancelled: it was sent and the answer was lost. Whether Kling took it is being looked up; "
-                f"if it did, it goes on there and costs {task.plan.price.words()}."
+                f"NOT cancelled: it was sent and the answer was lost. {looked_up}; "
+                f"if it was taken, it goes on there and costs {task.plan.price.words()}."
             )
         case Status.SUBMITTED | Status.PROCESSING:
             return (
-                "NOT cancelled: it was sent, and Kling has no way to take a task back. It goes on and costs "
+                f"NOT cancelled: it was sent, and {_kept_there(task)}. It goes on and costs "
                 f"{task.plan.price.words()}, whether or not anybody waits for it; its file is fetched when it is done."
             )
         case Status.FETCHING if task.account == LOCAL:
@@ -71,6 +75,13 @@ def outcome(task: Task) -> str:
             return "NOT cancelled: it had finished. It is paid for, and its file is kept."
         case _:
             return "NOT cancelled: it had failed already."
+
+
+def _kept_there(task: Task) -> str:
+    provider = task.plan.route.provider
+    if provider in {"kling", "sandbox"}:
+        return "Kling has no way to take a task back"
+    return f"{provider} does not take it back at this point"
 
 
 def _taken(task: Task) -> str:

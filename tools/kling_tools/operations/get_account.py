@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kling_tools.clock import iso
 from kling_tools.model.errors import KlingError, Refused
-from kling_tools.model.library import Deduction, Pack
-from kling_tools.model.money import plain
+from kling_tools.model.library import Balance, Deduction, Pack
+from kling_tools.model.money import dollars, plain
 from kling_tools.model.requests import GetAccount
 from kling_tools.operations.answers import AccountFacts, DeductionFacts, PackFacts, SpendingFacts
 from kling_tools.operations.operation import Answer, Operation, Report
@@ -29,10 +29,14 @@ async def run(studio: Studio, request: GetAccount, report: Report) -> Answer:
     trouble = ""
     packs: list[PackFacts] = []
     deductions: list[DeductionFacts] | None = None
+    balance = ""
     try:
         if studio.caller:
             raise Refused("What Kling keeps of the whole account is shown to its owner only.")
-        packs = [_pack(p) for p in await account.client.desk.packs(now - _PACK_DAYS * _DAY, now)]
+        if account.connection.official:
+            packs = [_pack(p) for p in await account.client.desk.packs(now - _PACK_DAYS * _DAY, now)]
+        else:
+            balance = _left(await account.client.balance())
         if request.deductions:
             deductions = await _deductions(account, since, now)
     except KlingError as error:
@@ -44,8 +48,11 @@ async def run(studio: Studio, request: GetAccount, report: Report) -> Answer:
             simulated=account.simulated,
             budget_left_usd=plain(await studio.budget_left()),
             budget_day_usd=plain(studio.settings.max_usd_per_day),
+            balance=balance,
             packs=packs,
-            packs_lag="Kling updates what is left of a pack up to 12 hours late.",
+            packs_lag="Kling updates what is left of a pack up to 12 hours late."
+            if account.connection.official
+            else "",
             spending=[SpendingFacts(day=s.day, model=s.model, tasks=s.tasks, usd=plain(s.usd)) for s in spent],
             deductions=deductions,
             trouble=trouble,
@@ -58,6 +65,12 @@ async def _deductions(account: Account, since: float, now: float) -> list[Deduct
     cash = await account.client.desk.deductions(True, since, now)
     found = sorted((*units.deductions, *cash.deductions), key=lambda d: -d.at)
     return [_deduction(d) for d in found[:_SHOWN]]
+
+
+def _left(balance: Balance | None) -> str:
+    if balance is None:
+        return "not told by this provider"
+    return dollars(balance.usd) if balance.usd is not None else f"{plain(balance.amount)} {balance.unit}"
 
 
 def _pack(pack: Pack) -> PackFacts:

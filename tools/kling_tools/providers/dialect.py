@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kling_tools.model.errors import CallbackRefused
+from kling_tools.model.library import Balance
+from kling_tools.model.media import MediaKind, Medium
 from kling_tools.model.plan import Order, Plan, Prepared, Standard
 from kling_tools.model.tasks import Observation, Remote
 
@@ -19,7 +22,9 @@ SANDBOX_HEADER = "x-kling-sandbox"
 class WireCall:
     """One HTTP request: `path` starts with `/`, `body` becomes JSON, `product` is the path that created the task.
 
-    `listing`: the answer holds tasks that were not asked for, and one that is asked for may be on a later page.
+    `listing`: the answer holds tasks that were not asked for, and one that is asked for may be on a later page. `host`
+    is the short name of another address of the provider's, or an https origin that the provider named, which is asked
+    without the key. `content` of the type `mime` stands in place of `body`.
     """
 
     method: str
@@ -28,6 +33,10 @@ class WireCall:
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     product: str = ""
     listing: bool = False
+    host: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    content: bytes | None = field(default=None, repr=False)
+    mime: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +62,61 @@ class Page:
     next: WireCall | None = None
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What an API can do beside making tasks and showing them.
+
+    `finds`: it can be asked for a task by an id of ours (`find`); without that, a create whose answer was lost is never
+    sent again. `files` and `file_bytes` as in `Route`. `together`: so many single questions may be on the wire at once.
+    """
+
+    finds: bool = True
+    files: tuple[MediaKind, ...] = ("image", "audio")
+    file_bytes: int = 0
+    together: int = 1
+
+
+class Bare:
+    """What an API answers that has none of the extras; dialects stand on it and say what they have."""
+
+    traits = Traits()
+
+    def upload(self, medium: Medium, answers: Sequence[WireAnswer]) -> WireCall | str:
+        """Take a file as it is: it goes along in the body of the create."""
+        return ""
+
+    def cancel(self, remote: Remote) -> WireCall | None:
+        """Have no call that takes a task back."""
+        return None
+
+    def cancelled(self, call: WireCall, answer: WireAnswer) -> bool:
+        """Have nothing to read."""
+        return False
+
+    def balance(self) -> WireCall | None:
+        """Have no call that tells a balance."""
+        return None
+
+    def told_balance(self, answer: WireAnswer) -> Balance | None:
+        """Have nothing to read."""
+        return None
+
+    def keys(self) -> WireCall | None:
+        """Need no key that is fetched."""
+        return None
+
+    def heard(self, headers: Mapping[str, str], body: bytes, now: float, key: bytes) -> tuple[str, ...]:
+        """Refuse: no callback is expected."""
+        raise CallbackRefused("This provider sends no callbacks.")
+
+
 class Dialect(Protocol):
     """How one API is spoken."""
+
+    @property
+    def traits(self) -> Traits:
+        """What it can do beside making tasks and showing them."""
+        ...
 
     @property
     def standards(self) -> tuple[Standard, ...]:
@@ -123,4 +185,53 @@ class Dialect(Protocol):
 
     def probe(self) -> WireCall:
         """Encode a free call that needs valid credentials."""
+        ...
+
+    def upload(self, medium: Medium, answers: Sequence[WireAnswer]) -> WireCall | str:
+        """Return the next free call that carries a file up, or once `answers` tell it, the address of what is there.
+
+        "": it goes along as it is. A `data:` address needs no call at all. Such calls may be repeated.
+
+        Raises:
+            ProviderRefused, ProviderBroken: in an answer.
+        """
+        ...
+
+    def cancel(self, remote: Remote) -> WireCall | None:
+        """Encode the wish to take a task back; None where there is no such call."""
+        ...
+
+    def cancelled(self, call: WireCall, answer: WireAnswer) -> bool:
+        """Read whether it was granted; a no is False.
+
+        Raises:
+            ProviderRefused, ProviderBroken
+        """
+        ...
+
+    def balance(self) -> WireCall | None:
+        """Encode the question for the balance; None where there is none."""
+        ...
+
+    def told_balance(self, answer: WireAnswer) -> Balance | None:
+        """Read what is left.
+
+        Raises:
+            ProviderRefused, ProviderBroken
+        """
+        ...
+
+    def keys(self) -> WireCall | None:
+        """Encode the question for the key that callbacks are proven with; None where it is not fetched."""
+        ...
+
+    def heard(self, headers: Mapping[str, str], body: bytes, now: float, key: bytes) -> tuple[str, ...]:
+        """Return the ids of the tasks that a callback is about, its results unread; `key` is what proves it.
+
+        `headers` by lower-case names; `body` as it came. `key` is the body of the answer to `keys`, what the person has
+        set, or what follows from the callback's address (`gateway.ring_secret`). `now` in seconds since the epoch.
+
+        Raises:
+            CallbackRefused: forged, too old, or no callback.
+        """
         ...

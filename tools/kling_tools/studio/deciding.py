@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from kling_tools.catalog.kinds import tool_of
 from kling_tools.catalog.storyboard import in_one_go, shot_plans
 from kling_tools.clock import Clock
 from kling_tools.connect import Opened, brought_dir
 from kling_tools.files.storage import check_free, check_writable
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
 from kling_tools.jobs.ledger import Budget, Spent, holds
 from kling_tools.jobs.orders import fingerprint
-from kling_tools.model.errors import KlingError, NeedsConfirmation
+from kling_tools.jobs.questions import Search
+from kling_tools.model.errors import BadMedia, Impossible, InvalidArguments, KlingError, NeedsConfirmation
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
 from kling_tools.model.plan import Order, Plan
@@ -24,22 +28,16 @@ from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 from kling_tools.studio.filming import Film, film
+from kling_tools.studio.routing import NOBODY_PASSED, Passed, Quote, Way, cheapest, who_else
 from kling_tools.studio.starting import started
 
 #: A generous bound for a second of video at any resolution, and for everything else.
 BYTES_PER_SECOND = 6_000_000
 LEAST_BYTES = 50_000_000
+#: So many tasks of the last minutes are gone through for one of the same request.
+MOST_RECENT = 200
 #: So many callers' daily budgets may be spent in a day by all together, unless the settings say otherwise.
 DAYS_OF_ALL = 10
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What one provider would do for a request: its plan, or why not."""
-
-    provider: str
-    simulated: bool
-    outcome: Plan | KlingError
 
 
 @dataclass(frozen=True)
@@ -73,27 +71,69 @@ class Decisions:
         Raises:
             BadMedia, UnknownTask: a medium is not there, whoever would be asked.
         """
-        request = await self._whole(request)
-        self.opened.account(request.provider)
-        quotes = []
-        for account in self.opened.accounts:
-            if request.provider not in {"auto", account.route.provider}:
-                continue
-            try:
-                outcome: Plan | KlingError = await self._priced(_located(request), account)
-            except KlingError as error:
-                outcome = error
-            quotes.append(Quote(account.route.provider, account.simulated, outcome))
-        return quotes
+        request = _located(await self._whole(request))
+        accounts = self.opened.accounts_for(request.provider)
+        if request.provider == "auto":  # what is bought with `auto` may be limited to one; to compare costs nothing
+            accounts = self.opened.accounts
+        return [quote for quote, _ in await self._quoted(request, accounts)]
 
-    async def purchase(self, request: SpendingRequest) -> Purchase:
-        """Decide a request: model, price, media, room on the disk. Whether the person agrees comes after."""
-        first_id = request.consent.task_id if request.consent else new_task_id()
+    async def _quoted(self, request: SpendingRequest, accounts: Sequence[Account]) -> list[tuple[Quote, Account]]:
+        outcomes = await asyncio.gather(*(self._outcome(request, account) for account in accounts))
+        return [
+            (Quote(account.route.provider, account.simulated, outcome), account)
+            for account, outcome in zip(accounts, outcomes, strict=True)
+        ]
+
+    async def _outcome(self, request: SpendingRequest, account: Account) -> Plan | KlingError:
+        try:
+            return await self._priced(request, account)
+        except KlingError as error:
+            return error
+
+    async def _way(self, request: SpendingRequest, passed: Passed) -> Way:
+        """Return whom to buy from: the cheapest that can do all of it, Kling itself where it costs the same.
+
+        Raises:
+            KlingError: nobody can, by the reasons of the preferred one, with who else could.
+        """
+        accounts = self.opened.accounts_for(request.provider)
+        if len(accounts) == 1:
+            return Way(accounts[0], others=[a for a in self.opened.accounts if a not in accounts])
+        if chosen := await self._chosen_before(request, accounts):
+            return Way(chosen)
+        left = [account for account in accounts if account.route.provider not in passed.over]
+        return cheapest(await self._quoted(request, left), passed)
+
+    async def _chosen_before(self, request: SpendingRequest, accounts: Sequence[Account]) -> Account | None:
+        """Return who took the same request a moment ago: prices and balances may have changed since, the wish not."""
+        if request.again:
+            return None
+        asked, now = request.asked(), self.clock.now()
+        page = await self.opened.journal.search(Search(since=now - SAME_REQUEST_SECONDS, limit=MOST_RECENT))
+        for task in page.tasks:
+            if task.plan.tool == tool_of(request) and task.arguments == asked and _stands(task):
+                return next((account for account in accounts if account.name == task.account), None)
+        return None
+
+    async def purchase(self, request: SpendingRequest, passed: Passed = NOBODY_PASSED) -> Purchase:
+        """Decide a request: provider, model, price, media, room on the disk. Whether the person agrees comes after.
+
+        `passed` are the providers that were asked for it and took nothing.
+        """
+        # What the person agreed to is one task; at the next provider it is another, under the same agreement.
+        first_id = request.consent.task_id if request.consent and not passed.over else new_task_id()
         request = await self._whole(request)
-        account = self.opened.account(request.provider)
         asked = _located(request)
-        request = await self._brought(asked, account)
-        plan = await self._plan(request, account, first_id)
+        way = await self._way(asked, passed)
+        account = way.account
+        try:
+            request = await self._brought(asked, account)
+            plan = await self._plan(request, account, first_id)
+        except (Impossible, InvalidArguments, BadMedia) as refusal:
+            refusal.advice = f"{refusal.advice} {who_else(await self._quoted(asked, way.others))}".strip()
+            raise
+        if isinstance(plan, Plan):
+            plan = replace(plan, notes=(*way.notes, *plan.notes), passable=way.passable)
         if isinstance(plan, Film):
             purchase = Purchase(plan.task, None, plan.bought)
         else:
@@ -123,11 +163,15 @@ class Decisions:
         """Whether the person has to agree to this price first."""
         return price.most is None or price.most > self.opened.settings.confirm_above_usd
 
-    def is_agreed(self, request: SpendingRequest, task: Task) -> bool:
+    def is_agreed(self, request: SpendingRequest, task: Task, passed: Passed = NOBODY_PASSED) -> bool:
         """Whether the person need not be asked about this purchase, or was, and agreed to no less."""
-        if request.confirm_cost or not self.needs_confirmation(task.plan.price):
-            return True
         consent = request.consent
+        if not self.needs_confirmation(task.plan.price):
+            return True
+        if passed.over:  # agreed to at a provider that took nothing: it holds for the next one at no more
+            return (request.confirm_cost or consent is not None) and passed.covers(task.plan.price)
+        if request.confirm_cost:
+            return True
         return consent is not None and consent.covers(task.account, task.plan.model, task.plan.price.most)
 
     def ask_the_person(self, purchase: Purchase) -> NoReturn:
@@ -154,7 +198,7 @@ class Decisions:
         """Decide a request as one task, or as a film of several, of which `first_id` is the whole."""
         sources = await account.sources.of(request)
         # Read in a thread when it is first used: that takes longer than a loop should stand still.
-        catalog = await asyncio.to_thread(lambda: self.opened.catalog)
+        catalog = await asyncio.to_thread(self.opened.catalog_of, account.route.provider)
         plan = in_one_go(catalog, request, sources, account.route)
         if isinstance(plan, Plan):
             return plan
@@ -181,6 +225,10 @@ class Decisions:
                 path = await account.sources.bring(ref.url, brought_dir(self.opened.settings))
                 written[getattr(request, name)] = str(path)
         return request.with_media(written) if written else request
+
+
+def _stands(task: Task) -> bool:
+    return task.status not in {Status.FAILED, Status.CANCELLED}
 
 
 def _located(request: SpendingRequest) -> SpendingRequest:

@@ -87,6 +87,8 @@ async def _listed(account: Account, since: float) -> tuple[list[Observation], li
     trouble: list[str] = []
     broken: KlingError | None = None
     lists = account.connection.dialect.lists
+    if not lists:
+        trouble.append(f"{account.connection.vendor.title} has no list of tasks: only those known here are compared.")
     for product in lists:
         try:
             listed = await account.client.listed(product, since=since)
@@ -153,6 +155,8 @@ async def _billed(account: Account, since: float, now: float) -> tuple[tuple[Ded
     """Return what was deducted, from packs and of money, and what of that could not be read."""
     found: list[Deduction] = []
     trouble: list[str] = []
+    if not account.connection.official:
+        return (), []
     for cash in (False, True):
         cursor, name = "", "money" if cash else "packs"
         try:

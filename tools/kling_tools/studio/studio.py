@@ -14,6 +14,7 @@ from decimal import Decimal
 from hmac import compare_digest
 
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.catalog.data import KLING
 from kling_tools.client import callbacks
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
@@ -23,21 +24,25 @@ from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.moves import Hear
 from kling_tools.jobs.questions import Spending
+from kling_tools.jobs.submit import told
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
-from kling_tools.model.errors import StorageUnavailable, UnknownTask, quoted
+from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
 from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
 from kling_tools.model.status import Status
 from kling_tools.model.step import can_be_recalled
-from kling_tools.model.tasks import Recalled, Task, Withdrawn
+from kling_tools.model.tasks import Recalled, Task
+from kling_tools.providers.registry import GATEWAYS, Gateway
 from kling_tools.settings import Settings
 from kling_tools.studio import joining
-from kling_tools.studio.deciding import Decisions, Quote
+from kling_tools.studio.deciding import Decisions, Purchase
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
+from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Passed, Quote
+from kling_tools.studio.withdrawing import UNDECIDED, withdraw
 from kling_tools.telemetry import span
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
@@ -50,9 +55,6 @@ SLICE_SECONDS = 1.0
 OUTCOME_SECONDS = 5.0
 #: About how long shots that are here are joined.
 JOINING_SECONDS = 3
-
-#: On its way out, or just put back: what becomes of it shows in a moment.
-_UNDECIDED = frozenset({Status.QUEUED, Status.SUBMITTING})
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Studio:
         *,
         quarantine: float = QUARANTINE_SECONDS,
         between: Between | None = None,
+        gateways: Sequence[Gateway] = GATEWAYS,
     ) -> AsyncIterator[Studio]:
         """Open the house and resume what is unfinished, in the background; close it on exit.
 
@@ -112,7 +115,7 @@ class Studio:
         is told by the tool that needs it.
         """
         clock = clock or SystemClock()
-        opened = open_accounts(settings, clock, between)
+        opened = open_accounts(settings, clock, between, gateways)
         engine = Engine(opened.journal, opened.outputs, opened.accounts, clock, opened.offices, quarantine=quarantine)
         studio = cls(settings, clock, opened, engine)
         tidying = asyncio.create_task(opened.retention.keep_tidy(), name="retention")
@@ -135,11 +138,26 @@ class Studio:
             KlingError: refused here or by the provider; the error says whether anything was spent.
         """
         self.settings.check()
-        with span("kling.plan", {}) as told:
-            bought = await self._decisions.purchase(request)
-            told.set_attributes(telling.of(bought.task))
+        passed, refused = NOBODY_PASSED, None
+        while True:
+            try:
+                with span("kling.plan", {}) as planned:
+                    bought = await self._decisions.purchase(request, passed)
+                    planned.set_attributes(telling.of(bought.task))
+            except KlingError as error:
+                raise error if refused is None else _refused_by_all(refused, error) from None
+            task = bought.task
+            try:
+                return await self._sent(request, bought, passed)
+            except PASSES_OVER as error:
+                # Nothing was taken there. What was accepted, or may have been, is never bought elsewhere.
+                if not task.plan.passable or error.spent != "no":
+                    raise
+                refused, passed = error, passed.and_over(task.plan.route.provider, error, task.plan.price)
+
+    async def _sent(self, request: SpendingRequest, bought: Purchase, passed: Passed) -> Task:
         task = bought.task
-        if not self._decisions.is_agreed(request, task):
+        if not self._decisions.is_agreed(request, task, passed):
             # Nobody is asked about what would not be bought again.
             known = None if request.again else await self._journal.same_request(task)
             if known is None:
@@ -179,30 +197,14 @@ class Studio:
         started = self.clock.monotonic()
         while True:
             (task,) = await self.tasks([task_id])
-            if isinstance(task.plan.spec, FilmSpec):
-                undecided = await self._withdraw_film(task)
-                (task,) = await self.tasks([task_id])
-            else:
-                if task.status in {Status.QUEUED, Status.WAITING}:
-                    # Only as it stands here: whoever claims it first sends it, and then it is not ours to take back.
-                    await self._journal.apply(task.id, Withdrawn(), standing=task)
-                    (task,) = await self.tasks([task_id])
-                undecided = task.status in _UNDECIDED
+            shots = (await self.shots([task])).get(task.id)
+            undecided = await withdraw(self._journal, self._opened.named(task.account), task, shots)
+            (task,) = await self.tasks([task_id])
+            undecided = undecided or (shots is None and task.status in UNDECIDED)
             passed = self.clock.monotonic() - started
             if not undecided or passed >= OUTCOME_SECONDS:
                 return task
             await self._engine.bell.wait(self.clock, min(SLICE_SECONDS, OUTCOME_SECONDS - passed))
-
-    async def _withdraw_film(self, film: Task) -> bool:
-        """Take back every shot that waits, and the film with them; what was sent goes on without it.
-
-        Returns whether a shot is on its way out, so that it may wait again in a moment.
-        """
-        own = [shot for shot in (await self.shots([film]))[film.id] if shot.part_of == film.id]
-        waiting = [shot.id for shot in own if shot.status in {Status.QUEUED, Status.WAITING}]
-        if waiting or not own:
-            await self._journal.apply_all([(task_id, Withdrawn()) for task_id in [film.id, *waiting]])
-        return any(shot.status is Status.SUBMITTING for shot in own)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:
         """Price a request on every configured provider; sends nothing."""
@@ -253,7 +255,9 @@ class Studio:
         """Return the task with a word about what keeps this house from going on with it."""
         if task.status.ended or self._watched(task):
             return task
-        return replace(task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task)}"))
+        return replace(
+            task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task, self._opened.gateways)}")
+        )
 
     def _watched(self, task: Task) -> bool:
         return task.account == LOCAL or self._opened.named(task.account) is not None
@@ -333,13 +337,13 @@ class Studio:
         """
         return await video_bytes(self._opened.orders, task_id, most)
 
-    async def catalog(self) -> Catalog:
-        """Return what Kling offers and costs.
+    async def catalog(self, provider: str = KLING) -> Catalog:
+        """Return what a provider offers and costs.
 
         Raises:
             BadSettings: the person's own catalogue is not valid.
         """
-        return await asyncio.to_thread(lambda: self._opened.catalog)
+        return await asyncio.to_thread(self._opened.catalog_of, provider)
 
     # --- the account ------------------------------------------------------------------------------------------------
 
@@ -358,18 +362,29 @@ class Studio:
 
     def expects(self, provider: str, token: str) -> bool:
         """Whether this is where a provider that is configured here was told to call."""
-        own = (a.connection for a in self._opened.accounts if a.route.provider == provider in self._readers)
+        own = (a.connection for a in self._opened.accounts if a.route.provider == provider)
         return any(compare_digest(callbacks.token(connection).encode(), token.encode()) for connection in own)
 
-    async def callback(self, provider: str, headers: Mapping[str, str], body: bytes) -> bool:
+    async def callback(self, provider: str, headers: Mapping[str, str], body: bytes, task_id: str = "") -> bool:
         """Take a provider's callback: it is believed in nothing, and leads to a look. Returns whether it was signed.
+
+        `task_id` is our own, where the address that was called names it.
 
         Raises:
             CallbackRefused: forged, too old, no callback, or taken before; nothing was changed.
         """
+        if provider not in self._readers:
+            await self._rung(self._opened.account(provider), headers, body, task_id)
+            return True
         hint = self._readers[provider](headers, body, self.clock.now())
         await self._engine.look_soon(external_id=hint.external_id, remote_id=hint.task_id)
         return hint.signed
+
+    async def _rung(self, account: Account, headers: Mapping[str, str], body: bytes, task_id: str) -> None:
+        for remote_id in await account.client.heard(headers, body):
+            if task_id:
+                await told(account, task_id, remote_id)
+            await self._engine.look_soon(external_id="", remote_id=remote_id)
 
 
 def _repeated(known: Task, asked: Task) -> Task:
@@ -380,9 +395,18 @@ def _repeated(known: Task, asked: Task) -> Task:
     return replace(known, notes=(*known.notes, note))
 
 
-def _missing(task: Task) -> str:
+def _missing(task: Task, gateways: Sequence[Gateway]) -> str:
     if task.account == "sandbox":
         return "it was made on the simulated Kling (KLING_PROVIDER=sandbox, or no key), which is not configured now."
     provider, _, host = task.account.partition("@")
+    for vendor in (gateway.vendor for gateway in gateways):
+        if vendor.name == provider:
+            return f"it runs at {vendor.title} on {host}. Set {vendor.key} again to fetch it."
     key = "KLING_API_KEY" if "standard" in task.plan.route.standards else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
     return f"it runs at {provider} on {host}. Set {key} and KLING_BASE_URL=https://{host} again to fetch it."
+
+
+def _refused_by_all(refused: KlingError, last: KlingError) -> KlingError:
+    """Return the no of the first provider, with why there was no other."""
+    refused.advice = f"{refused.advice} Elsewhere: {last.message} {last.advice}".strip()
+    return refused

@@ -15,7 +15,7 @@ from kling_tools.model.errors import Impossible, ProviderBroken
 from kling_tools.model.plan import AT_ONCE, Order, Plan, Prepared, Standard
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product
 from kling_tools.model.tasks import Observation, Remote
-from kling_tools.providers.dialect import Page, WireAnswer, WireCall
+from kling_tools.providers.dialect import Bare, Page, WireAnswer, WireCall
 from kling_tools.providers.kling import (
     legacy_image,
     legacy_library,
@@ -63,7 +63,7 @@ LAST_PAGE = 1000
 LISTED = tuple(path for product, (path, _) in PRODUCTS.items() if product not in AT_ONCE)
 
 
-class Legacy:
+class Legacy(Bare):
     """The legacy API as a dialect. `pair`: it is spoken with a key pair, which some refusals have to know."""
 
     standards: tuple[Standard, ...] = ("legacy",)

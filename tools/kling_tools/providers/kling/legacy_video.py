@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from kling_tools.model.camera import MOVED, axes
 from kling_tools.model.errors import Impossible, quoted
 from kling_tools.model.plan import Order
 from kling_tools.model.specs import EffectSpec, MotionSpec, Reference, VideoSpec
@@ -12,23 +12,6 @@ from kling_tools.providers.kling import wording
 from kling_tools.providers.kling.attached import address, content, paired
 from kling_tools.providers.kling.legacy_fields import NO_WATERMARK, Body, elements, filled, mode, own_id
 
-#: Moves as the field and sign of `camera_control` (kling-official 4.4). Kling's own words are turned around there: its
-#: `pan` turns the camera up (+) and down (-), its `tilt` right (+) and left (-); a wider view is a positive `zoom`.
-CAMERA: Mapping[str, tuple[str, int]] = {
-    "zoom_in": ("zoom", -5),
-    "zoom_out": ("zoom", 5),
-    "pan_left": ("tilt", -5),
-    "pan_right": ("tilt", 5),
-    "tilt_up": ("pan", 5),
-    "tilt_down": ("pan", -5),
-    "truck_left": ("horizontal", -5),
-    "truck_right": ("horizontal", 5),
-    "pedestal_up": ("vertical", 5),
-    "pedestal_down": ("vertical", -5),
-    "roll_left": ("roll", -5),
-    "roll_right": ("roll", 5),
-}
-_AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 #: What omni needs to be told where no picture and no video to edit has a shape of its own (kling-official 4.5).
 _PLAIN_RATIO = "16:9"
 
@@ -160,10 +143,9 @@ def _story(spec: VideoSpec, names: wording.Names) -> Body:
 
 
 def _camera(move: str) -> Body:
-    if move not in CAMERA:
+    if move not in MOVED:
         raise Impossible(f"Kling has no camera field for {quoted(move, 40)}.", advice="Describe it in the prompt.")
-    moved, amount = CAMERA[move]
-    return {"type": "simple", "config": {axis: amount if axis == moved else 0 for axis in _AXES}}
+    return {"type": "simple", "config": axes(move)}
 
 
 def _omni_frames(order: Order) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from kling_tools.model.errors import quoted
 from kling_tools.model.tasks import Charge, Observation, Remote
 from kling_tools.providers.dialect import WireAnswer
 from kling_tools.providers.kling import outputs, reading
-from kling_tools.providers.kling.refusals import failure_reason
+from kling_tools.providers.reasons import failure_reason
 
 
 def current(product: str, answer: WireAnswer, task: Mapping[str, Any]) -> Observation:

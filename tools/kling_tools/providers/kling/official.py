@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.plan import Standard as ApiStandard
 from kling_tools.model.tasks import Observation, Remote
-from kling_tools.providers.dialect import Page, WireAnswer, WireCall
+from kling_tools.providers.dialect import Bare, Page, WireAnswer, WireCall
 from kling_tools.providers.kling.legacy import Legacy
 from kling_tools.providers.kling.standard import Standard
 
 _LEGACY_PATHS = "/v1/"
 
 
-class Official:
+class Official(Bare):
     """Both standards as one dialect. Plans say theirs; tasks are known by the path that created them."""
 
     standards: tuple[ApiStandard, ...] = ("standard", "legacy")

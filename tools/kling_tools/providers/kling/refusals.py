@@ -12,15 +12,11 @@ from typing import Literal
 
 from kling_tools.model import errors
 from kling_tools.model.errors import ProviderBroken, ProviderRefused
+from kling_tools.providers.reasons import READ_CHARACTERS, UNFETCHED
 
 #: no: the same request is refused again. renew: once, with a fresh token. wait: later, as it is; nothing was accepted.
 #: check: it may have been accepted, so it is looked up first.
 Retry = Literal["no", "renew", "wait", "check"]
-
-FailureKind = Literal["moderated", "bad_media", "input_unreachable", ""]
-
-#: Beyond this a message is no message, and no pattern is run over it.
-READ_CHARACTERS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,30 +172,15 @@ PAIR = Refusal(
 _TAKEN = re.compile(r"already\s+(been\s+)?(exist|used|taken)|exists\s+already|duplicat|已存在|重复", re.IGNORECASE)
 # Too wide would call a task absent that may be there, and have it sent again. So only "not found" counts.
 _ABSENT = re.compile(r"not\s+(be\s+)?found", re.IGNORECASE)
-_UNFETCHED = re.compile(
-    r"contents? of the (file|url)"
-    r"|(fail\w*|unable|could\s?n[o']t|could not|cannot|can't)\s+(to\s+)?(be\s+)?(get|fetch|download|retriev)"
-    r"|download\w*\s+(\w+\s+){0,3}(fail|error|time)"
-    r"|下载失败|无法(下载|访问|获取)",
-    re.IGNORECASE,
-)
 _BASE64 = re.compile(r"base[\s-]?64", re.IGNORECASE)
 _UNSUPPORTED = re.compile(
     r"\bmodels?\b.{0,200}(not\s+(\w+\s+)?support|unsupport)|(not\s+(\w+\s+)?support|unsupport).{0,200}\bmodels?\b"
     r"|模型.{0,80}不支持|不支持.{0,80}模型",
     re.IGNORECASE | re.DOTALL,
 )
-_MODERATED = re.compile(
-    r"risk\s+control|content\s+(safety|security|polic|moderation)|moderation"
-    r"|sensitive\s+(content|word|information|material)|violat\w*\s+.{0,80}(polic|guideline|rule|terms)"
-    r"|prohibited\s+content|inappropriate\s+content|风控|敏感|违规|审核",
-    re.IGNORECASE | re.DOTALL,
-)
-_PIXELS = re.compile(r"pixels?\s+(is|are)\s+(invalid|not\s+valid)|invalid\s+(image\s+|picture\s+)?pixel", re.IGNORECASE)
-
 _BY_WORDING: tuple[tuple[re.Pattern[str], type[ProviderRefused], str], ...] = (
     (_TAKEN, errors.AlreadyExists, "Kling already has a task with this external id"),
-    (_UNFETCHED, errors.InputUnreachable, "Kling could not fetch a file from its address"),
+    (UNFETCHED, errors.InputUnreachable, "Kling could not fetch a file from its address"),
     (_BASE64, errors.InputUnreadable, "Kling could not decode a file that was sent along"),
     (_UNSUPPORTED, errors.NotSupported, "The model does not do what was asked for"),
     (_ABSENT, errors.NotFound, "Kling does not have what the request names"),
@@ -218,20 +199,3 @@ def worded(code: int, http: int, message: str) -> Refusal | None:
 def says_absent(message: str) -> bool:
     """Whether a message says that something is not there."""
     return bool(_ABSENT.search(message[:READ_CHARACTERS]))
-
-
-def failure_reason(message: str) -> tuple[FailureKind, str]:
-    """Return what kind of failure the reason of a failed task tells of, and what to do; empty when it tells neither.
-
-    Such failures come with HTTP 200 and code 0 (kling-official 9.1). The kinds are the codes of our errors.
-    """
-    head = message[:READ_CHARACTERS]
-    if _MODERATED.search(head):
-        return "moderated", errors.Moderated.advice
-    if _PIXELS.search(head):
-        return "bad_media", (
-            "Use a picture whose sides have at least 300 pixels, none longer than 2.5 times the other, as JPEG or PNG."
-        )
-    if _UNFETCHED.search(head):
-        return "input_unreachable", errors.InputUnreachable.advice
-    return "", ""

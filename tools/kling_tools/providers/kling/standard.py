@@ -16,7 +16,7 @@ from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.plan import Standard as ApiStandard
 from kling_tools.model.specs import MotionSpec, VideoSpec
 from kling_tools.model.tasks import Observation, Remote
-from kling_tools.providers.dialect import Page, WireAnswer, WireCall
+from kling_tools.providers.dialect import Bare, Page, WireAnswer, WireCall
 from kling_tools.providers.kling import observing, reading, standard_video
 from kling_tools.providers.kling.envelope import unwrapped
 
@@ -28,7 +28,7 @@ ACTIVE = ("submitted", "processing")
 _LONGEST_CURSOR = 4096
 
 
-class Standard:
+class Standard(Bare):
     """The current API as a dialect."""
 
     standards: tuple[ApiStandard, ...] = ("standard",)
