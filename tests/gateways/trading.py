@@ -1,4 +1,4 @@
-"""Opens a real studio that buys from a fake vendor over a socket: own directories, fast time, nothing of the person's."""
+"""Opens a real studio that buys from a fake vendor over a socket: own directories, and a time that is fast."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ FAKES = [Fake(gateway.vendor.name) for gateway in GATEWAYS]
 PICTURE = "https://pictures.example/fox.jpg"
 #: Long enough for anything here, in the fast time.
 LONG = 600.0
+#: Long enough to see that nothing more happens.
+SOME = 40.0
 
 
 def variables(folder: Path, *vendors: tuple[Fake, Vendor], **more: str) -> dict[str, str]:
