@@ -23,8 +23,14 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _kie() -> Dialect:
+    from kling_tools.providers.kie import Kie  # each of these imports waits until its key is set
+
+    return Kie()
+
+
 def _piapi() -> Dialect:
-    from kling_tools.providers.piapi import PiAPI  # each of these imports waits until its key is set
+    from kling_tools.providers.piapi import PiAPI
 
     return PiAPI()
 
@@ -38,6 +44,19 @@ class Gateway:
 
 
 GATEWAYS: tuple[Gateway, ...] = (
+    Gateway(
+        Vendor(
+            name="kie",
+            title="Kie.ai",
+            key="KIE_API_KEY",
+            base="KIE_BASE_URL",
+            address="https://api.kie.ai",
+            console="https://kie.ai/api-key",
+            hosts={"upload": "https://kieai.redpandaai.co"},
+            ringer="KIE_WEBHOOK_KEY",
+        ),
+        _kie,
+    ),
     Gateway(
         Vendor(
             name="piapi",
