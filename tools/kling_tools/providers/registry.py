@@ -23,8 +23,14 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _aimlapi() -> Dialect:
+    from kling_tools.providers.aimlapi import AimlApi  # each of these imports waits until its key is set
+
+    return AimlApi()
+
+
 def _kie() -> Dialect:
-    from kling_tools.providers.kie import Kie  # each of these imports waits until its key is set
+    from kling_tools.providers.kie import Kie
 
     return Kie()
 
@@ -44,6 +50,17 @@ class Gateway:
 
 
 GATEWAYS: tuple[Gateway, ...] = (
+    Gateway(
+        Vendor(
+            name="aimlapi",
+            title="AI/ML API",
+            key="AIMLAPI_API_KEY",
+            base="AIMLAPI_BASE_URL",
+            address="https://api.aimlapi.com",
+            console="https://aimlapi.com/app/keys",
+        ),
+        _aimlapi,
+    ),
     Gateway(
         Vendor(
             name="kie",
