@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.providers.values import PLAN, an_answer, recorded, sample
 
@@ -137,6 +137,7 @@ BODIES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(body=BODIES, status=st.sampled_from([200, 400, 403, 404, 429, 500]))
 def test_no_answer_breaks_the_reading(body: object, status: int) -> None:
     with suppress(ProviderRefused, ProviderBroken):

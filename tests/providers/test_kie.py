@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.providers.values import PLAN, an_answer, recorded, sample
 
@@ -186,6 +186,7 @@ BODIES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(body=BODIES, status=st.sampled_from([200, 400, 404, 429, 455, 500]))
 def test_no_answer_breaks_the_reading(body: object, status: int) -> None:
     with suppress(ProviderRefused, ProviderBroken):
