@@ -43,17 +43,19 @@ class Row:
     make: type[Vendor]
     key_variable: str
     base_url_variable: str
+    ringer_variable: str = ""
 
     def environment(self, vendor: Vendor) -> dict[str, str]:
         """Return the variables that open one running vendor."""
-        return {self.key_variable: vendor.key, self.base_url_variable: vendor.base_url}
+        ringer = {self.ringer_variable: vendor.webhook_key} if self.ringer_variable else {}
+        return {self.key_variable: vendor.key, self.base_url_variable: vendor.base_url, **ringer}
 
 
 VENDORS = {
     Fake.PIAPI: Row(Piapi, "PIAPI_API_KEY", "PIAPI_BASE_URL"),
     Fake.AIML: Row(Aiml, "AIMLAPI_API_KEY", "AIMLAPI_BASE_URL"),
     Fake.FAL: Row(Fal, "FAL_KEY", "FAL_BASE_URL"),
-    Fake.KIE: Row(Kie, "KIE_API_KEY", "KIE_BASE_URL"),
+    Fake.KIE: Row(Kie, "KIE_API_KEY", "KIE_BASE_URL", "KIE_WEBHOOK_KEY"),
     Fake.REPLICATE: Row(Replicate, "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
     Fake.ACEDATA: Row(AceData, "ACEDATACLOUD_API_KEY", "ACEDATACLOUD_BASE_URL"),
     Fake.KLING3API: Row(Kling3Api, "KLING3API_KEY", "KLING3API_BASE_URL"),

@@ -78,6 +78,8 @@ class Vendor(ABC):
     dollars: ClassVar[float | None] = 1.0
     #: Whether creates beyond `room` wait in the queue instead of being refused.
     surplus_waits: ClassVar[bool] = False
+    #: The key of its webhooks, where a person copies one from its pages.
+    webhook_key: str = ""
 
     def __init__(
         self,

@@ -49,9 +49,10 @@ class VideoOffer(_Row):
     """Videos of one kind by one model. Lists are what may be asked; empty or 0 means not offered.
 
     `plain_seconds`: lengths where nothing but words or a first frame goes in. `first_frame` false: an omni model that
-    takes pictures as references only. `feature_video` and `base_video`: what a
-    reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is not all
-    of them. `negative_prompt`: the standards that have such a field.
+    takes pictures as references only. `least_references`: it makes nothing of fewer. `feature_video` and `base_video`:
+    what a reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is
+    not all of them. `negative_prompt`: the standards that have such a field.
+    `camera_resolutions`: where only those have one for the camera. `shots_with_sound`: shots make sound, asked or not.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and
     elements may come beside a video; `pictures` without one.
@@ -71,6 +72,7 @@ class VideoOffer(_Row):
     last_frame_with: Literal["all", "elements", "nothing"] = "all"
     multi_shot: bool = False
     shots: int = 0
+    shots_with_sound: bool = False
     shot_prompt_max: int = 512
     prompt_max: PromptMax
     voices: int = 0
@@ -79,6 +81,7 @@ class VideoOffer(_Row):
     elements_with_frames: int = 0
     film_elements: int = 0
     film_elements_priced: bool = False
+    least_references: int = 0
     pictures: int = 0
     pictures_with_video: int = 0
     feature_video: Clip | None = None
@@ -86,16 +89,21 @@ class VideoOffer(_Row):
     video_resolutions: tuple[str, ...] = ()
     negative_prompt: tuple[Standard, ...] = ()
     camera: tuple[Standard, ...] = ()
+    camera_resolutions: tuple[str, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()
 
 
 class MotionOffer(_Row):
-    """Motion control: a video's motion onto a picture. `image_seconds` is the longest video when the picture leads."""
+    """Motion control: a video's motion onto a picture. `image_seconds` is the longest video when the picture leads.
+
+    `sound_choice` false: there is no field that would leave out the video's sound.
+    """
 
     product: Literal["motion-control"]
     resolutions: tuple[str, ...]
     prompt_max: PromptMax
     elements: int = 0
+    sound_choice: bool = True
     video: Clip
     image_seconds: float
 

@@ -39,6 +39,8 @@ class MotionAsk(Ask[TransferMotion]):
         request = self.request
         if request.resolution not in offer.resolutions:
             yield f"{model.name} moves pictures at {' or '.join(offer.resolutions)}, not {request.resolution}"
+        if not request.keep_sound and not offer.sound_choice:
+            yield f"{model.name} has no field for the video's sound here (leave out keep_sound)"
         if request.element:
             yield from self._of_element(model, offer)
         yield from too_long(model, "prompt", video_rules.on_wire(request.prompt), offer.prompt_max[standard])
@@ -96,6 +98,8 @@ class MotionAsk(Ask[TransferMotion]):
             yield "follow=video", {"follow": "video"}
         if request.element:
             yield "Leaving out element", {"element": ""}
+        if not request.keep_sound:
+            yield "keep_sound=true", {"keep_sound": True}
         yield "Leaving out prompt", {"prompt": ""}
 
 

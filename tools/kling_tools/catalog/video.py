@@ -105,7 +105,8 @@ class VideoAsk(Ask[CreateVideo]):
     def _is_spoken(self, offer: VideoOffer, standard: Standard) -> bool:
         """Whether a camera move has to be said in words: there is no field for it, or no such move."""
         move = self.request.camera
-        return move != "none" and not (standard in offer.camera and move in MOVED)
+        there = not offer.camera_resolutions or self.request.resolution in offer.camera_resolutions
+        return move != "none" and not (standard in offer.camera and there and move in MOVED)
 
     def _shots(self, offer: VideoOffer, standard: Standard) -> tuple[Shot, ...]:
         move = self.request.camera

@@ -79,6 +79,8 @@ def of_sound(model: Model, offer: VideoOffer, request: CreateVideo) -> Iterator[
             yield f"{model.name} makes no sound of its own"
         elif request.resolution not in offer.audio_resolutions:
             yield f"{model.name} makes sound at {either(offer.audio_resolutions)} only"
+    if request.shots and offer.shots_with_sound and not wanted:
+        yield f"{model.name} makes shots with sound only (audio=true)"
     if "audio" in request.model_fields_set and not request.audio:
         if offer.audio == "always":
             yield f"{model.name} always makes sound (leave audio out to accept it)"
@@ -112,6 +114,8 @@ def of_references(
     elements = sum(r.kind == "element" for r in references)
     films = sum(r.kind == "video" for r in references)
     frames = bool(request.image) + bool(request.last_image)
+    if len(references) < offer.least_references:
+        yield f"{model.name} needs at least {offer.least_references} in references here"
     if films > 1:
         yield f"{model.name} takes one reference video"
     if elements > offer.elements:

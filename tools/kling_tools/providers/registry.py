@@ -23,10 +23,28 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _acedata() -> Dialect:
+    from kling_tools.providers.acedata import AceData  # each of these imports waits until its key is set
+
+    return AceData()
+
+
+def _aimlapi() -> Dialect:
+    from kling_tools.providers.aimlapi import AimlApi
+
+    return AimlApi()
+
+
 def _fal() -> Dialect:
-    from kling_tools.providers.fal import Fal  # each of these imports waits until its key is set
+    from kling_tools.providers.fal import Fal
 
     return Fal()
+
+
+def _kie() -> Dialect:
+    from kling_tools.providers.kie import Kie
+
+    return Kie()
 
 
 def _kling3api() -> Dialect:
@@ -41,6 +59,12 @@ def _piapi() -> Dialect:
     return PiAPI()
 
 
+def _replicate() -> Dialect:
+    from kling_tools.providers.replicate import Replicate
+
+    return Replicate()
+
+
 @dataclass(frozen=True)
 class Gateway:
     """A reseller: who it is, and how its API is spoken; its models and prices are `catalog/gateways/<name>.toml`."""
@@ -50,6 +74,28 @@ class Gateway:
 
 
 GATEWAYS: tuple[Gateway, ...] = (
+    Gateway(
+        Vendor(
+            name="acedata",
+            title="AceDataCloud",
+            key="ACEDATACLOUD_API_KEY",
+            base="ACEDATACLOUD_BASE_URL",
+            address="https://api.acedata.cloud",
+            console="https://platform.acedata.cloud",
+        ),
+        _acedata,
+    ),
+    Gateway(
+        Vendor(
+            name="aimlapi",
+            title="AI/ML API",
+            key="AIMLAPI_API_KEY",
+            base="AIMLAPI_BASE_URL",
+            address="https://api.aimlapi.com",
+            console="https://aimlapi.com/app/keys",
+        ),
+        _aimlapi,
+    ),
     Gateway(
         Vendor(
             name="fal",
@@ -62,6 +108,19 @@ GATEWAYS: tuple[Gateway, ...] = (
             hosts={"platform": "https://api.fal.ai", "storage": "https://rest.fal.ai"},
         ),
         _fal,
+    ),
+    Gateway(
+        Vendor(
+            name="kie",
+            title="Kie.ai",
+            key="KIE_API_KEY",
+            base="KIE_BASE_URL",
+            address="https://api.kie.ai",
+            console="https://kie.ai/api-key",
+            hosts={"upload": "https://kieai.redpandaai.co"},
+            ringer="KIE_WEBHOOK_KEY",
+        ),
+        _kie,
     ),
     Gateway(
         Vendor(
@@ -87,6 +146,17 @@ GATEWAYS: tuple[Gateway, ...] = (
             hosts={"upload": "https://upload.theapi.app"},
         ),
         _piapi,
+    ),
+    Gateway(
+        Vendor(
+            name="replicate",
+            title="Replicate",
+            key="REPLICATE_API_TOKEN",
+            base="REPLICATE_BASE_URL",
+            address="https://api.replicate.com",
+            console="https://replicate.com/account/api-tokens",
+        ),
+        _replicate,
     ),
 )
 
