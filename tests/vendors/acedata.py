@@ -182,7 +182,7 @@ def price(path: str, asked: dict[str, Any]) -> float:
     if path == "talking-photo":
         return 30.45 if asked.get("duration") == 10 else 16.45
     if path == "videos" and asked.get("model") == "kling-v2-1-master":
-        return 14.0 * asked.get("duration", 5) / 5
+        return float(14 * asked.get("duration", 5) / 5)
     return 2.45 if path == "lip-sync" else UNTOLD
 
 
@@ -196,6 +196,7 @@ class AceData(Vendor):
 
     lifetime = 30 * 86400.0
     ending: Ending = "state"
+    dollars = None
 
     def doors(self) -> Sequence[Door]:
         """List the calls that the vendor answers."""

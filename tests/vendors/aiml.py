@@ -32,7 +32,7 @@ from tests.vendors.fields import (
     whole,
 )
 from tests.vendors.floor import UNTOLD, Order, Refusal, Task, iso, per_second
-from tests.vendors.vendor import Door, Vendor, answered, bearer, check, read_json
+from tests.vendors.vendor import Door, Vendor, answered, bearer, check, read_json, until
 
 CREDITS = 2_000_000
 CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -108,9 +108,7 @@ def _pair(body: Any) -> str:
     return "" if pair == isinstance(body["image_url"], list) else "image_url: pair effects take exactly 2 images"
 
 
-EFFECTS = form(
-    _pair, image_url=need(either(ANY, many(ANY, 2, 2))), effect_scene=need(text()), duration=FIVE_TEN, provider=VIA
-)
+EFFECTS = form(_pair, image_url=need(either(ANY, many(ANY, 2, 2))), effect_scene=need(text()), duration=FIVE_TEN)
 
 
 def _loud(body: Any) -> dict[str, Any]:
@@ -152,7 +150,6 @@ def _models() -> dict[str, Form]:
         "klingai/video-o1-video-to-video-reference": EDIT.with_(
             image_list=many(ANY, 1, 4), aspect_ratio=RATIO, duration=FIVE_TEN
         ),
-        "klingai/image-o1": form(prompt=need(text(2500)), image_urls=many(ANY, 1, 10)),
     }
     for name in ("v1/standard", "v1/pro", "v1.5/pro", "v1.6/pro"):
         forms[f"kling-video/{name}/text-to-video"] = T2V
@@ -180,6 +177,19 @@ def _models() -> dict[str, Form]:
 
 
 MODELS = _models()
+#: The image endpoint answers with the pictures themselves; its fields are those of the vendor's own OpenAPI file.
+PICTURES = {
+    "klingai/image-o1": form(
+        model=need(text()),
+        prompt=need(text(4000)),
+        image_urls=need(many(ANY, 1, 10)),
+        aspect_ratio=choice("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16"),
+        resolution=choice("1K", "2K"),
+        output_format=choice("jpeg", "png", "webp"),
+        num_images=whole(1, 9),
+        provider=VIA,
+    )
+}
 #: US$ a second where a survey saw one.
 RATES = {
     "klingai/video-v3-pro-image-to-video": 0.1456,
@@ -197,6 +207,7 @@ class Aiml(Vendor):
         return [
             Door("POST", "/v2/video/generations", self.create, "create"),
             Door("GET", "/v2/video/generations", self.query, "poll"),
+            Door("POST", "/v1/images/generations", self.draw, "create"),
             Door("GET", "/v2/billing", self.billing, "balance"),
             Door("GET", "/v1/billing/balance", self.billing, "balance"),
             Door("GET", "/v1/models", self.models, "list", open=True),
@@ -224,21 +235,33 @@ class Aiml(Vendor):
 
     async def create(self, request: Request) -> Response:
         """Accept a generation."""
-        body = await read_json(request)
+        task = self.bought(MODELS, await read_json(request))
+        return answered({"id": task.id, "status": "queued", **self.usage(task)}, headers=self.told(task))
+
+    async def draw(self, request: Request) -> Response:
+        """Make pictures while the caller waits: there is no task to ask for."""
+        task = self.bought(PICTURES, await read_json(request))
+        await until(request, lambda: task not in self.book.unfinished)
+        if self.book.state(task) == "failed":
+            raise Refusal(500, task.doom)
+        drawn = [{"url": self.result_url(task), "b64_json": None}] * task.body.get("num_images", 1)
+        return answered({"data": drawn, **self.usage(task)}, headers=self.told(task))
+
+    def bought(self, models: dict[str, Form], body: dict[str, Any]) -> Task:
+        """Accept what one of these models offers."""
         model = body.get("model")
-        if model not in MODELS:
+        if model not in models:
             raise Refusal(404, f"Model {model} not found")
-        check(MODELS[model], body, status=400, words="Body validation error")
+        check(models[model], body, status=400, words="Body validation error")
         rate = RATES.get(model)
         amount = per_second(rate, body) if rate else UNTOLD
-        medium = "still.png" if model.endswith("image-o1") else "clip.mp4"
-        task = self.accept(Order(model, amount, id=f"{uuid.uuid4()}:{model}", medium=medium), body)
-        headers = {
-            "x-inference-id": task.id,
-            "x-aimlapi-credits-used": str(round(amount * CREDITS)),
-            "x-aimlapi-usd-spent": str(amount),
-        }
-        return answered({"id": task.id, "status": "queued", **self.usage(task)}, 201, **headers)
+        medium = "still.png" if models is PICTURES else "clip.mp4"
+        return self.accept(Order(model, amount, id=f"{uuid.uuid4()}:{model}", medium=medium), body)
+
+    def told(self, task: Task) -> dict[str, str]:
+        """Write the headers of an accepted create."""
+        spent = {"x-aimlapi-credits-used": str(round(task.amount * CREDITS)), "x-aimlapi-usd-spent": str(task.amount)}
+        return {"x-inference-id": task.id, **spent}
 
     async def query(self, request: Request) -> Response:
         """Tell how far a generation is; its id comes as a parameter, encoded."""

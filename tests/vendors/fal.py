@@ -1,7 +1,8 @@
 """fal.ai as its fact sheet (section 3) describes it: a queue per endpoint, strings for durations, "completed" failures.
 
 Prices are in US$ and are not told by the vendor. All of its hosts stand behind one address. Where the sheet is silent,
-an account without money gets 403, and a cancelled request reads as completed with an error.
+an account without money gets 403, and a cancelled request reads as completed with an error. A try-on answers with one
+`image`, as the vendor's own page has it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Fal(Vendor):
         )
         again = "true" if refusal.status in (429, 500, 503) else "false"
         headers = {"X-Fal-Error-Type": code, "X-Fal-Retryable": again}
-        return answered({"detail": refusal.words, "error_type": code}, status, **headers)
+        return answered({"detail": refusal.words, "error_type": code}, status, headers)
 
     async def create(self, request: Request) -> Response:
         """Queue a request; the body is the input itself."""
@@ -125,6 +126,8 @@ class Fal(Vendor):
             task.medium, ("audio/mpeg", "audio")
         )
         file = {"url": url, "content_type": kind, "file_name": url.rpartition("/")[2], "file_size": 8459}
+        if "try-on" in task.model:
+            return {"image": file}
         if name == "images":
             return {"images": [file] * task.body.get("num_images", 1)}
         return {name: file, "duration": 5.1} if "avatar" in task.model else {name: file}

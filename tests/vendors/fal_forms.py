@@ -19,6 +19,7 @@ from tests.vendors.fields import (
     record,
     seconds,
     text,
+    together,
     whole,
 )
 from tests.vendors.floor import UNTOLD, per_second
@@ -69,12 +70,22 @@ MOTION = form(
     prompt=text(2500),
 )
 O1_EDIT = form(
-    prompt=need(text(2500)), video_url=need(ANY), image_urls=many(ANY, 1, 4), elements=ELEMENTS, keep_audio=flag()
+    together(4, "image_urls", "elements"),
+    prompt=need(text(2500)),
+    video_url=need(ANY),
+    image_urls=many(ANY, 1, 4),
+    elements=ELEMENTS,
+    keep_audio=flag(),
 )
 O3_EDIT = O1_EDIT.with_(shot_type=choice("customize", "intelligent"))
 AVATAR = form(image_url=need(ANY), audio_url=need(ANY), prompt=text())
+#: Which endpoint takes one picture and which several is said by the vendor's own pages, not by the sheet.
 PICTURE = form(
-    prompt=need(text(2500)), num_images=whole(1, 9), resolution=choice("1K", "2K", "4K"), aspect_ratio=text()
+    prompt=need(text(2500)),
+    num_images=whole(1, 9),
+    resolution=choice("1K", "2K", "4K"),
+    aspect_ratio=text(),
+    elements=ELEMENTS,
 )
 
 
@@ -108,6 +119,7 @@ def _video_endpoints() -> dict[str, Form]:
             prompt=need(text(2500)), start_image_url=need(ANY), end_image_url=ANY, duration=seconds(3, 10)
         ),
         "o1/reference-to-video": form(
+            together(7, "image_urls", "elements"),
             prompt=need(text(2500)),
             image_urls=many(ANY, 1, 7),
             elements=ELEMENTS,
@@ -165,10 +177,12 @@ def _endpoints() -> dict[str, Form]:
     for name in ("v1/standard", "v1.5/pro", "v1.6/standard", "v1.6/pro"):
         forms[f"{name}/effects"] = EFFECTS
     forms = {f"fal-ai/kling-video/{name}": rule for name, rule in forms.items()}
-    forms["fal-ai/kling-image/o1"] = PICTURE.with_(image_urls=many(ANY, 1, 10))
-    for name in ("o3", "v3"):
-        forms[f"fal-ai/kling-image/{name}/text-to-image"] = PICTURE
-        forms[f"fal-ai/kling-image/{name}/image-to-image"] = PICTURE.with_(image_url=ANY, image_urls=many(ANY, 1, 10))
+    several = need(many(ANY, 1, 10))
+    forms["fal-ai/kling-image/o1"] = PICTURE.with_(image_urls=several)
+    forms["fal-ai/kling-image/o3/text-to-image"] = PICTURE
+    forms["fal-ai/kling-image/o3/image-to-image"] = PICTURE.with_(image_urls=several)
+    forms["fal-ai/kling-image/v3/text-to-image"] = PICTURE.with_(negative_prompt=text(2500))
+    forms["fal-ai/kling-image/v3/image-to-image"] = PICTURE.with_(image_url=need(ANY))
     forms["fal-ai/kling/v1-5/kolors-virtual-try-on"] = form(human_image_url=need(ANY), garment_image_url=need(ANY))
     return forms
 
@@ -203,8 +217,10 @@ RATES = {
 
 def price(endpoint: str, asked: dict[str, Any]) -> float:
     """Return what a request costs in US$; sound that was not spoken of is on where the sheet says so."""
-    if endpoint.startswith("fal-ai/kling-image/o1"):
-        return float(0.028 * asked.get("num_images", 1))
+    if endpoint.endswith("try-on"):
+        return 0.07
+    if endpoint.startswith("fal-ai/kling-image/"):
+        return float(0.028 * asked.get("num_images", 1) * (2 if asked.get("resolution") == "4K" else 1))
     name = endpoint.removeprefix("fal-ai/kling-video/")
     rates = next((rates for start, rates in RATES.items() if name.startswith(start)), None)
     if rates is None:

@@ -198,6 +198,12 @@ def apart(name: str, other: str) -> Law:
     return lambda body: f"{name} is not supported with {other}" if body.get(name) and body.get(other) else ""
 
 
+def together(most: int, *names: str) -> Law:
+    """Refuse more than so many items in these lists taken together."""
+    words = f"{' and '.join(names)} take at most {most} together"
+    return lambda body: words if sum(len(body.get(name, ())) for name in names) > most else ""
+
+
 CAMERA_MOVES = ("down_back", "forward_up", "right_turn_forward", "left_turn_forward")
 AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 

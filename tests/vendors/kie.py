@@ -188,6 +188,7 @@ class Kie(Vendor):
     upload_lifetime = 86400.0
     webhook_key = "the-webhook-key"
     polls_a_second = 10
+    dollars = CREDIT
 
     def doors(self) -> Sequence[Door]:
         """List the calls that the vendor answers."""

@@ -77,6 +77,7 @@ class Kling3Api(Vendor):
     """kling3api.com. `done_word` is what it calls success; an integrator met another than the documented one."""
 
     done_word = "SUCCESS"
+    dollars = None
 
     def doors(self) -> Sequence[Door]:
         """List the calls that the vendor answers."""

@@ -197,7 +197,7 @@ def price(kind: str, asked: dict[str, Any]) -> float:
             return float(A_SECOND[resolution][bool(asked.get("enable_audio"))] * length)
         grade = resolution if version == "o1" else mode
         five = FIVE_SECONDS.get((version, grade), UNTOLD)
-        return five * length / 5 * (2 if asked.get("enable_audio") else 1)
+        return float(five * length / 5 * (2 if asked.get("enable_audio") else 1))
     return {"lip_sync": 0.10, "effects": 0.20}.get(kind, UNTOLD)
 
 

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from tests.vendors.acedata import AceData, Ending
 from tests.vendors.floor import Time
+from tests.vendors.samples import same
 from tests.vendors.serving import Fake, seated, serving
 from tests.vendors.talks import IMAGE, PROMPT, calling, create, poll
 
@@ -88,21 +89,25 @@ async def test_a_record_tells_its_end_in_each_way_of_the_decision_order() -> Non
         clock.advance(1.5)
         vendor.fail(doomed, "too dark")
 
-        async def record(task: str, ending: Ending) -> dict[str, Any]:
+        async def record(task: str, ending: Ending, name: str) -> dict[str, Any]:
             vendor.ending = ending
-            told: dict[str, Any] = (await poll(Fake.ACEDATA, client, task)).json()
+            answer = await poll(Fake.ACEDATA, client, task)
+            same(Fake.ACEDATA, name, answer)
+            told: dict[str, Any] = answer.json()
             return told
 
-        assert "response" not in await record(running, "state")
-        assert (await record(running, "transient"))["response"]["error"] == "upstream is busy"
-        assert (await record(running, "empty"))["response"]["video_url"] == ""
-        assert (await record(doomed, "state"))["response"]["state"] == "failed"
-        early = await record(doomed, "early")
+        assert "response" not in await record(running, "state", "running")
+        assert (await record(running, "transient", "running_transient"))["response"]["error"] == "upstream is busy"
+        assert (await record(running, "empty", "running_empty"))["response"]["video_url"] == ""
+        assert (await record(doomed, "state", "failed"))["response"]["state"] == "failed"
+        early = await record(doomed, "early", "failed_early")
         assert "finished_at" not in early
         assert early["response"]["error"] == {"code": "api_error", "message": "too dark"}
-        late = await record(doomed, "success")
+        late = await record(doomed, "success", "failed_wordless")
         assert "state" not in late["response"]
         assert late["finished_at"]
+        vendor.finish(running)
+        assert "state" not in (await record(running, "success", "succeeded_wordless"))["response"]
 
 
 async def test_several_tasks_are_asked_for_at_once() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.vendors.floor import Pace
 from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create, poll
 
@@ -54,7 +55,7 @@ BAD = [
 async def test_every_form_of_the_sheet_is_taken_and_every_misreading_refused() -> None:
     async with seated(Fake.AIML) as vendor, calling(Fake.AIML, vendor) as client:
         taken = [await client.post(AT, json=each) for each in GOOD]
-        assert [told.status_code for told in taken] == [201] * len(GOOD), [told.text for told in taken]
+        assert [told.status_code for told in taken] == [200] * len(GOOD), [told.text for told in taken]
         assert taken[0].headers["x-aimlapi-usd-spent"] == "0.728"
         refused = [(await client.post(AT, json=each)).status_code for each in BAD]
         assert refused == [400] * len(BAD)
@@ -83,3 +84,13 @@ async def test_a_correlation_id_is_checked_and_the_catalogue_is_open() -> None:
         assert {"id": "klingai/avatar-pro", "type": "video"} in (await client.get("/v1/models")).json()["data"]
         headers = {"Authorization": f"Bearer {vendor.key}", "X-Client-Request-Id": "with spaces"}
         assert (await client.post(AT, json=GOOD[0], headers=headers)).status_code == 400
+
+
+async def test_pictures_come_with_the_answer_and_need_pictures() -> None:
+    async with seated(Fake.AIML, pace=Pace(0, 0)) as vendor, calling(Fake.AIML, vendor) as client:
+        asked = body("klingai/image-o1", prompt=PROMPT, image_urls=[IMAGE], num_images=2)
+        drawn = (await client.post("/v1/images/generations", json=asked)).json()["data"]
+        assert [(await client.get(each["url"])).content[1:4] for each in drawn] == [b"PNG"] * 2
+        bare = body("klingai/image-o1", prompt=PROMPT)
+        assert (await client.post("/v1/images/generations", json=bare)).status_code == 400
+        assert len(vendor.bills) == 1

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from tests.vendors.fal import Fal
 from tests.vendors.fal_forms import ENDPOINTS
 from tests.vendors.floor import Hook, Time
+from tests.vendors.samples import same
 from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create
 
@@ -38,6 +40,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("v2.1/standard/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "tail_image_url": IMAGE}),
     ("v2/master/text-to-video", {"prompt": PROMPT, "camera_control": "forward_up"}),
     ("v2.6/pro/motion-control", {"image_url": IMAGE, "video_url": IMAGE}),
+    ("o1/video-to-video/edit", {"prompt": "@Video1", "video_url": IMAGE, "image_urls": [IMAGE] * 4, "elements": [{}]}),
     ("v1.6/pro/effects", {"effect_scene": "hug", "input_image_urls": [IMAGE]}),
     ("v3/pro/text-to-video", {"prompt": PROMPT, "multi_prompt": [{"prompt": PROMPT, "duration": "3"}]}),
 ]
@@ -60,8 +63,10 @@ async def test_a_failure_is_completed_and_told_by_status_or_only_by_the_result()
         at = f"{AT}/requests/{task}"
         assert (await client.get(at)).status_code == 400
         vendor.fail(task, "unsafe")
+        same(Fake.FAL, "failed_result", await client.get(at))
         told = (await client.get(f"{at}/status")).json()
         assert (told["status"], told["error"]) == ("COMPLETED", "unsafe")
+        assert isinstance(vendor, Fal)
         vendor.quiet = True
         assert "error" not in (await client.get(f"{at}/status")).json()
         assert (await client.get(at)).status_code == 422
@@ -69,6 +74,7 @@ async def test_a_failure_is_completed_and_told_by_status_or_only_by_the_result()
 
 async def test_schema_errors_may_come_as_late_as_the_result() -> None:
     async with seated(Fake.FAL) as vendor, calling(Fake.FAL, vendor) as client:
+        assert isinstance(vendor, Fal)
         vendor.late = True
         told = (await client.post(f"{AT}/{BAD[0][0]}", json=BAD[0][1])).json()
         vendor.finish(told["request_id"])
@@ -82,7 +88,9 @@ async def test_pending_is_202_and_the_result_names_the_file() -> None:
         assert (await client.get(told["status_url"])).status_code == 202
         vendor.finish(told["request_id"])
         assert (await client.get(told["status_url"])).status_code == 200
-        video = (await client.get(told["response_url"])).json()["video"]
+        result = await client.get(told["response_url"])
+        same(Fake.FAL, "result", result)
+        video = result.json()["video"]
         assert len((await client.get(video["url"])).content) == video["file_size"]
 
 
@@ -110,6 +118,7 @@ async def test_uploads_take_two_steps_and_the_balance_an_admin() -> None:
         await create(Fake.FAL, client)
         credits = (await client.get("/v1/account/billing?expand=credits")).json()["credits"]
         assert credits == {"current_balance": 1.44, "currency": "USD"}
+        assert isinstance(vendor, Fal)
         vendor.admin = False
         assert (await client.get("/v1/account/billing?expand=credits")).status_code == 403
 

@@ -72,6 +72,7 @@ async def test_the_result_is_json_inside_a_string_and_credits_are_told() -> None
         url = json.loads(done["resultJson"])["resultUrls"][0]
         assert (await client.get(url)).status_code == 200
         assert done["creditsConsumed"] == 90
+        assert vendor.spent_usd == 0.45
         assert (await client.get("/api/v1/chat/credit")).json()["data"] == 910
         unknown = (await client.get("/api/v1/jobs/recordInfo?taskId=none")).json()
         assert unknown["code"] == 404

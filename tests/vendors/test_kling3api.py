@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.vendors.kling3api import Kling3Api
 from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, calling, create, poll
 
@@ -51,5 +52,6 @@ async def test_errors_may_hide_in_200_and_success_has_two_words() -> None:
         assert (told.status_code, told.json()) == (200, {"code": 402, "message": "INSUFFICIENT_CREDITS"})
         task = await create(Fake.KLING3API, client)
         vendor.finish(task)
-        vendor.done_word = "COMPLETED"  # type: ignore[attr-defined]
+        assert isinstance(vendor, Kling3Api)
+        vendor.done_word = "COMPLETED"
         assert (await poll(Fake.KLING3API, client, task)).json()["data"]["status"] == "COMPLETED"

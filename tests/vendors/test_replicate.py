@@ -12,6 +12,7 @@ import anyio
 import pytest
 from tests.vendors.floor import Hook, Time
 from tests.vendors.replicate import Replicate
+from tests.vendors.samples import same
 from tests.vendors.serving import Fake, seated
 from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create
 
@@ -63,7 +64,9 @@ async def test_after_an_hour_a_prediction_has_no_output_and_its_file_is_gone() -
         url = (await client.get(f"/v1/predictions/{task}")).json()["output"]
         assert (await client.get(url)).status_code == 200
         vendor.clock.advance(3601)
-        told = (await client.get(f"/v1/predictions/{task}")).json()
+        gone = await client.get(f"/v1/predictions/{task}")
+        same(Fake.REPLICATE, "removed", gone)
+        told = gone.json()
         assert (told["status"], told["output"], told["data_removed"], told["input"]) == ("succeeded", None, True, {})
         assert (await client.get(url)).status_code == 404
 
@@ -76,7 +79,9 @@ async def test_what_is_cancelled_while_it_runs_is_billed() -> None:
         assert isinstance(vendor, Replicate)
         vendor.abort(third)
         clock.advance(1.5)
-        words.append((await client.post(f"/v1/predictions/{second}/cancel")).json()["status"])
+        stopped = await client.post(f"/v1/predictions/{second}/cancel")
+        same(Fake.REPLICATE, "cancelled", stopped)
+        words.append(stopped.json()["status"])
         words.append((await client.get(f"/v1/predictions/{third}")).json()["status"])
         assert words == ["canceled", "canceled", "aborted"]
         assert [bill.task_id for bill in vendor.bills] == [second]

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import asyncio
 from typing import Any
 
 import httpx2
 import pytest
 from tests.vendors.floor import Time
+from tests.vendors.samples import same
 from tests.vendors.serving import VENDORS, Fake, seated, serving
 from tests.vendors.talks import TALKS, calling, create, poll
 
-SAMPLES = Path(__file__).parents[1] / "providers" / "samples"
 START = 1_795_000_000.0
 pytestmark = pytest.mark.anyio
 each = pytest.mark.parametrize("fake", VENDORS)
-
-
-def shape(value: Any) -> Any:
-    """Return a value's shape: keys and types; lists by their first item, and null as anything."""
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in sorted(value.items())}
-    if isinstance(value, list):
-        return [shape(value[0])] if value else []
-    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
-
-
-def sample(fake: Fake, name: str) -> tuple[int, Any]:
-    """Return status and body of a sample."""
-    kept = json.loads((SAMPLES / fake / f"{name}.json").read_text("utf-8"))
-    return kept["http"], kept["body"]
-
-
-def same(fake: Fake, name: str, answer: httpx2.Response) -> None:
-    """Check that an answer has the status and the shape of a sample."""
-    status, body = sample(fake, name)
-    assert (answer.status_code, shape(answer.json())) == (status, shape(body))
 
 
 @each
@@ -46,6 +24,7 @@ async def test_a_task_speaks_the_samples_from_create_to_result(fake: Fake) -> No
         created = await client.post(TALKS[fake].path, json=TALKS[fake].body)
         same(fake, "submitted", created)
         task = TALKS[fake].id_of(created.json())
+        same(fake, "queued", await poll(fake, client, task), kept=False)
         clock.advance(1.5)
         same(fake, "running", await poll(fake, client, task))
         vendor.finish(task)
@@ -89,7 +68,7 @@ async def test_a_field_that_no_sheet_knows_is_refused(fake: Fake) -> None:
 async def test_a_repeated_create_is_sold_again(fake: Fake) -> None:
     async with seated(fake) as vendor, calling(fake, vendor) as client:
         ids = {await create(fake, client) for _ in range(2)}
-        assert len(ids) == len(vendor.creates) == len(vendor.bills) == 2
+        assert len(ids) == len(vendor.creates) == len(vendor.bills) == vendor.peak == 2
 
 
 @each
@@ -114,7 +93,7 @@ async def test_what_fails_upstream_is_not_billed(fake: Fake) -> None:
 
 
 @each
-async def test_faults_cut_before_and_after_and_answer_rubbish(fake: Fake) -> None:
+async def test_faults_cut_before_and_after_answer_rubbish_or_never(fake: Fake) -> None:
     talk = TALKS[fake]
     async with serving(fake) as vendor, calling(fake, vendor) as client:
         vendor.fault("reset")
@@ -128,6 +107,11 @@ async def test_faults_cut_before_and_after_and_answer_rubbish(fake: Fake) -> Non
         assert "<html>" in (await client.post(talk.path, json=talk.body)).text
         await client.post(talk.path, json=talk.body)
         assert len(vendor.creates) == 3
+        vendor.heal()
+        vendor.fault("hang")
+        with pytest.raises(httpx2.ReadTimeout):
+            await client.post(talk.path, json=talk.body, timeout=0.2)
+        assert len(vendor.creates) == 4
 
 
 @each
@@ -140,9 +124,38 @@ async def test_a_result_dies_with_its_time(fake: Fake) -> None:
         assert (await client.get(url)).status_code == 404
 
 
+@pytest.mark.parametrize("fake", [fake for fake in VENDORS if fake not in (Fake.AIML, Fake.KLING3API)])
+async def test_a_webhook_arrives_at_the_address_that_was_asked_for(fake: Fake) -> None:
+    heard: list[bytes] = []
+
+    async def ear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = next(line for line in head.lower().splitlines() if line.startswith(b"content-length"))
+        heard.append(await reader.readexactly(int(size.partition(b":")[2])))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with seated(fake) as vendor, calling(fake, vendor) as client:
+        listener = await asyncio.start_server(ear, "127.0.0.1", 0)
+        async with listener:
+            task = await create(fake, client)
+            vendor.finish(task)
+            hook = vendor.webhook(task, url=f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/hook")
+            assert await hook.send() == 204
+        assert heard == [hook.body]
+
+
+@pytest.mark.parametrize("fake", [fake for fake in VENDORS if fake not in (Fake.PIAPI, Fake.KIE, Fake.KLING3API)])
+async def test_what_a_vendor_never_does_cannot_be_planned(fake: Fake) -> None:
+    async with seated(fake) as vendor:
+        with pytest.raises(NotImplementedError):
+            vendor.fault("hidden")
+
+
 @each
 async def test_an_empty_account_buys_nothing(fake: Fake) -> None:
     async with seated(fake, balance=0.0) as vendor, calling(fake, vendor) as client:
         told = await client.post(TALKS[fake].path, json=TALKS[fake].body)
         assert told.status_code in (402, 403) or told.json()["code"] == 402
+        same(fake, "unpaid", told, kept=False)
         assert vendor.creates == []

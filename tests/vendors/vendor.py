@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -67,13 +67,15 @@ class Vendor(ABC):
     """One reseller. Every call moves the clock by `tick` seconds, so that polling brings a task on without waiting.
 
     `base_url` is set by whoever serves it: one address stands for all hosts of the vendor. `balance` is in the unit of
-    its prices. `room` refuses creates beyond so many unfinished tasks.
+    its prices. `room` refuses creates beyond so many unfinished tasks; `peak` is the most there were at once.
     """
 
     #: Creates within so many seconds, beyond which the vendor refuses; and how long results live, in seconds.
     rate: ClassVar[tuple[int, float] | None] = None
     lifetime: ClassVar[float] = 7 * 86400.0
     upload_lifetime: ClassVar[float] = 7 * 86400.0
+    #: What one unit of the prices is in US$, where the sheet knows.
+    dollars: ClassVar[float | None] = 1.0
     #: Whether creates beyond `room` wait in the queue instead of being refused.
     surplus_waits: ClassVar[bool] = False
 
@@ -94,6 +96,7 @@ class Vendor(ABC):
         self.room = room
         self.base_url = ""
         self.calls: list[Call] = []
+        self.peak = 0
         self.uploads: dict[str, tuple[float, bytes, str]] = {}
         self._faults = Faults()
         doors = [*self.doors(), Door("GET", "/files/{name}", self._file, "file", open=True)]
@@ -144,6 +147,11 @@ class Vendor(ABC):
         """What was charged for what."""
         return self.book.bills
 
+    @property
+    def spent_usd(self) -> float | None:
+        """What all bills come to in US$, where the sheet knows what a unit is worth."""
+        return None if self.dollars is None else round(sum(bill.amount for bill in self.bills) * self.dollars, 6)
+
     def count(self, on: On) -> int:
         """Return how many calls of a kind came in, also those that a fault hit."""
         return sum(call.on == on for call in self.calls)
@@ -158,7 +166,9 @@ class Vendor(ABC):
         applied: bool | None = None,
         words: str = "",
     ) -> None:
-        """Plan a fault (see `Fault`)."""
+        """Plan a fault (see `Fault`); raise NotImplementedError for one that this vendor never shows."""
+        if kind.startswith("hidden"):
+            self.hidden(500, words)
         applies = kind in ("cut", "garbage", "hang", "fail") if applied is None else applied
         self._faults.add(Fault(kind, on, nth, times, applies, words or "the model gave up"))
 
@@ -200,7 +210,9 @@ class Vendor(ABC):
             raise Refusal(429, WORDS[429])
         if self.book.balance < order.amount:
             raise Refusal(402, WORDS[402])
-        return self.book.add(order, body)
+        task = self.book.add(order, body)
+        self.peak = max(self.peak, len(self.book.unfinished))
+        return task
 
     def task(self, task_id: str) -> Task:
         """Return a task that is there, or refuse."""
@@ -306,6 +318,6 @@ async def until(request: Request, done: Callable[[], bool], most: Callable[[], b
         await anyio.sleep(0.01)
 
 
-def answered(content: Any, status: int = 200, **headers: str) -> JSONResponse:
+def answered(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return JSON."""
     return JSONResponse(content, status, headers=headers)
