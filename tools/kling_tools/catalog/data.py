@@ -50,7 +50,8 @@ class VideoOffer(_Row):
 
     `plain_seconds`: lengths where nothing but words or a first frame goes in. `first_frame` false: an omni model that
     takes pictures as references only. `feature_video` and `base_video`: what a
-    reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field.
+    reference video or one to be edited has to be like. `negative_prompt`: the standards that have such a field, which
+    takes `negative_prompt_max` characters. `camera_resolutions`: where a camera's own field is; empty: everywhere.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and
     elements may come beside a video; `pictures` without one.
@@ -83,7 +84,9 @@ class VideoOffer(_Row):
     feature_video: Clip | None = None
     base_video: Clip | None = None
     negative_prompt: tuple[Standard, ...] = ()
+    negative_prompt_max: int = 2500
     camera: tuple[Standard, ...] = ()
+    camera_resolutions: tuple[str, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()
 
 

@@ -197,9 +197,10 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
             return moved
         case "failed":
             charge: Charge | None = known["charge"]
-            at_once = task.plan.spec.product in AT_ONCE  # what is answered at once was done, whatever came of it
+            # What is answered at once was done, whatever came of it.
+            doubt = charge is None and (seen.may_cost or task.plan.spec.product in AT_ONCE)
             took = charge and (charge.units or charge.usd)
-            spent: Spent = "yes" if took else "unknown" if at_once and charge is None else _untold(task)
+            spent: Spent = "yes" if took else "unknown" if doubt else _untold(task)
             reason = seen.reason or "Kling gave no reason."
             failed = TaskFailed(f"Kling could not finish the task: {reason}", spent=spent, advice=seen.advice)
             failure = replace(Failure.of(failed), code=seen.cause or failed.code)

@@ -52,8 +52,9 @@ class Charge:
 class Observation:
     """One look at a task on the provider's side, in our words.
 
-    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do. `created` is when
-    the provider says it was made (seconds since the epoch): told for people, no part of what was seen.
+    `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do. `may_cost`: it
+    failed and may be billed all the same. `created` is when the provider says it was made (seconds since the epoch):
+    told for people, no part of what was seen.
     """
 
     remote: Remote
@@ -65,6 +66,7 @@ class Observation:
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False
+    may_cost: bool = False
     created: float | None = field(default=None, compare=False)
 
 

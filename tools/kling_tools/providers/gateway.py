@@ -125,6 +125,7 @@ class GatewayDialect(Bare):
         reason: object = "",
         outputs: Sequence[RemoteOutput] = (),
         charge: Charge | None = None,
+        may_cost: bool = False,
         simulated: bool = False,
     ) -> Observation:
         """Return a look in our words; `reason` is the gateway's, and told only of a failure."""
@@ -139,6 +140,7 @@ class GatewayDialect(Bare):
             advice=advice,
             outputs=tuple(outputs) if status == "succeeded" else (),
             charge=charge,
+            may_cost=may_cost and status == "failed",
             simulated=simulated,
         )
 
