@@ -29,6 +29,12 @@ def _piapi() -> Dialect:
     return PiAPI()
 
 
+def _replicate() -> Dialect:
+    from kling_tools.providers.replicate import Replicate
+
+    return Replicate()
+
+
 @dataclass(frozen=True)
 class Gateway:
     """A reseller: who it is, and how its API is spoken; its models and prices are `catalog/gateways/<name>.toml`."""
@@ -51,6 +57,17 @@ GATEWAYS: tuple[Gateway, ...] = (
             hosts={"upload": "https://upload.theapi.app"},
         ),
         _piapi,
+    ),
+    Gateway(
+        Vendor(
+            name="replicate",
+            title="Replicate",
+            key="REPLICATE_API_TOKEN",
+            base="REPLICATE_BASE_URL",
+            address="https://api.replicate.com",
+            console="https://replicate.com/account/api-tokens",
+        ),
+        _replicate,
     ),
 )
 
