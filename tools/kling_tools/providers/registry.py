@@ -23,8 +23,14 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _acedata() -> Dialect:
+    from kling_tools.providers.acedata import AceData  # each of these imports waits until its key is set
+
+    return AceData()
+
+
 def _piapi() -> Dialect:
-    from kling_tools.providers.piapi import PiAPI  # each of these imports waits until its key is set
+    from kling_tools.providers.piapi import PiAPI
 
     return PiAPI()
 
@@ -44,6 +50,17 @@ class Gateway:
 
 
 GATEWAYS: tuple[Gateway, ...] = (
+    Gateway(
+        Vendor(
+            name="acedata",
+            title="AceDataCloud",
+            key="ACEDATACLOUD_API_KEY",
+            base="ACEDATACLOUD_BASE_URL",
+            address="https://api.acedata.cloud",
+            console="https://platform.acedata.cloud",
+        ),
+        _acedata,
+    ),
     Gateway(
         Vendor(
             name="piapi",
