@@ -120,16 +120,13 @@ async def test_however_a_record_tells_its_end_it_is_understood(tmp_path: Path, e
         assert len(vendor.creates) == 1
 
 
-async def test_its_own_videos_are_continued_and_made_to_speak_by_name(tmp_path: Path) -> None:
+async def test_its_own_video_is_continued_by_its_name(tmp_path: Path) -> None:
     async with trading(Fake.ACEDATA, tmp_path) as (studio, vendor):
         clip = await bought(studio, a_clip(model="kling-1.6"))
-        longer = ExtendVideo(video=clip.id, model="kling-extend-1.6", confirm_cost=True)
-        spoken = LipSync(video=clip.id, text=SPOKEN, voice="oversea_male1", confirm_cost=True)
-        for request in (longer, spoken):
-            task = await bought(studio, request)
-            assert task.status is Status.SUCCEEDED, task.failure
-            assert vendor.creates[-1]["video_id"] == clip.outputs[0].remote_id
-        assert [body.get("model") for body in vendor.creates] == ["kling-v1-6", "kling-v1-6", None]
+        longer = await bought(studio, ExtendVideo(video=clip.id, model="kling-extend-1.6", confirm_cost=True))
+        assert longer.status is Status.SUCCEEDED, longer.failure
+        assert [body["action"] for body in vendor.creates] == ["text2video", "extend"]
+        assert (vendor.creates[1]["video_id"], vendor.creates[1]["model"]) == (clip.outputs[0].remote_id, "kling-v1-6")
 
 
 async def test_what_it_cannot_do_is_refused_before_anything_is_sent(tmp_path: Path, a_picture_here: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.providers.values import PLAN, an_answer, recorded, sample
+from tests.providers.values import PLAN, an_answer, an_order, body_of, recorded, sample
 
 from kling_tools.model.errors import (
     CallbackRefused,
@@ -19,7 +19,9 @@ from kling_tools.model.errors import (
     TooManyRequests,
     Unauthorised,
 )
+from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order
+from kling_tools.model.specs import LipSyncSpec
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.acedata import BATCH, TASKS, AceData
 from kling_tools.providers.dialect import WireAnswer
@@ -111,6 +113,18 @@ def test_no_create_keeps_the_line_open_and_only_a_configured_address_is_rung() -
     url = "https://kling.example/callbacks/acedata/token?task=k1"
     body = DIALECT.create(replace(ORDER, callback_url=url)).body or {}
     assert (body["async"], body["callback_url"]) == (True, url)
+
+
+@pytest.mark.parametrize(
+    ("remote_id", "told"),
+    [("812345678901234567", {"video_id": "812345678901234567"}), ("", {"video_url": "https://x.example/1.mp4"})],
+)
+def test_lips_of_its_own_video_are_moved_by_its_name(remote_id: str, told: dict[str, str]) -> None:
+    spec = LipSyncSpec(speech=None, at_seconds=None, face=0, volume=1.0, original_volume=1.0)
+    video = Medium(kind="video", url="https://x.example/1.mp4", remote_id=remote_id)
+    sound = Medium(kind="audio", url="https://x.example/1.mp3")
+    body = body_of(DIALECT.create(an_order(("video", video), ("audio", sound), spec=spec)))
+    assert body == {**told, "mode": "audio2video", "audio_url": sound.url, "async": True}
 
 
 def test_many_tasks_are_asked_about_at_once_and_those_unknown_are_left_out() -> None:
