@@ -54,7 +54,7 @@ def _drop_stdout() -> None:
 def serve(args: Namespace | None = None) -> int:
     """Serve MCP on stdin and stdout, or on a port where that is asked for."""
     if args is not None and getattr(args, "http", False):
-        from kling_mcp.http import run
+        from kling_mcp.web.serving import run
 
         return run(args)
     import anyio

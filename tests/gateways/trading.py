@@ -23,6 +23,8 @@ FAKES = [Fake(gateway.vendor.name) for gateway in GATEWAYS]
 PICTURE = "https://pictures.example/fox.jpg"
 #: Long enough for anything here, in the fast time.
 LONG = 600.0
+#: Long enough to see that nothing more happens.
+SOME = 40.0
 
 
 def variables(folder: Path, *vendors: tuple[Fake, Vendor], **more: str) -> dict[str, str]:

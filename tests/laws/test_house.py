@@ -41,10 +41,14 @@ READERS = {
 }
 
 
-@cache
-def modules(*folders: str) -> tuple[tuple[str, ast.Module], ...]:
+def modules(*folders: str) -> list[tuple[str, ast.Module]]:
     """Return path and tree of every module below the folders."""
-    paths = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+    return [module for folder in folders for module in _below(folder)]
+
+
+@cache
+def _below(folder: str) -> tuple[tuple[str, ast.Module], ...]:
+    paths = sorted((ROOT / folder).rglob("*.py"))
     return tuple((path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))) for path in paths)
 
 

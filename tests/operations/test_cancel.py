@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -53,7 +54,7 @@ class Meanwhile(Bell):
         super().__init__()
         self._story = (journal, task_id, event)
 
-    async def wait(self, clock: Clock, seconds: float) -> None:
+    async def wait(self, clock: Clock, seconds: float, tasks: Collection[str] = ()) -> None:
         """Let it happen."""
         journal, task_id, event = self._story
         await journal.apply(task_id, event)

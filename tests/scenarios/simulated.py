@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -58,12 +61,27 @@ class Simulated:
         return found.get("tasks", found) if isinstance(found, dict) else found
 
 
+@cache
+def any_film() -> Path:
+    """Return a film that stands for all where nobody looks at the pictures: 5 s of 720p with sound."""
+    film = Path(tempfile.mkdtemp(prefix="kling-any-film-")) / "film.mp4"
+    sources = ["-f", "lavfi", "-i", "color=teal:s=1280x720:r=24:d=5", "-f", "lavfi", "-i", "sine=220:d=5"]
+    coding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
+    subprocess.run([find_ffmpeg(), "-v", "error", *sources, *coding, str(film)], check=True, timeout=60)
+    return film
+
+
 @asynccontextmanager
 async def simulating(
-    home: Path, make: Callable[[SandboxConfig], Sandbox] = Sandbox, **config: Any
+    home: Path, make: Callable[[SandboxConfig], Sandbox] = Sandbox, *, draws: bool = False, **config: Any
 ) -> AsyncIterator[Simulated]:
-    """Serve the simulated Kling on a free port for the length of a block, as `make` makes it."""
-    settings: dict[str, Any] = {"state_dir": home / "sandbox", "speed": 60.0, "ffmpeg": find_ffmpeg(), **config}
+    """Serve the simulated Kling on a free port for the length of a block, as `make` makes it.
+
+    Its videos are all the same film, unless it `draws`.
+    """
+    film = None if draws else await asyncio.to_thread(any_film)
+    settings: dict[str, Any] = {"state_dir": home / "sandbox", "speed": 60.0, "ffmpeg": find_ffmpeg(), "film": film}
+    settings |= config
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     asked = SandboxConfig(**settings)
     serving = asyncio.create_task(serve(asked, port=0, on_started=started.set_result, app=make(asked)))

@@ -97,14 +97,14 @@ async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> 
 
 
 async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path) -> None:
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)
         assert status == 0, said
         assert len(await kling.tasks()) == 1
 
 
 async def test_the_demo_against_a_port_names_a_wrong_secret(tmp_path: Path) -> None:
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("demo", "a fox", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "secret" in said.lower()
@@ -138,7 +138,7 @@ async def test_the_demo_goes_to_no_loopback_address_that_is_not_simulated(tmp_pa
 async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_secret(tmp_path: Path) -> None:
     status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
     assert status == 0, said
-    async with simulating(tmp_path) as kling:
+    async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("doctor", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "FAIL  provider" in said

@@ -28,7 +28,7 @@ STORY = {"shots": SHOTS, "model": "kling-3.0"}
 
 @keeps("nothing-lost", "nothing-twice", "within-budget", "result-kept")
 async def test_a_film_that_is_killed_and_breaks_is_one_file_and_every_shot_is_paid_once(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=400.0) as kling:
+    async with simulating(tmp_path, draws=True, speed=400.0) as kling:
         async with hosting(kling.env()) as first:
             asked = await first.call("create_video", **STORY)
             assert asked["isError"]

@@ -60,6 +60,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "check_status": {"task_id": TASK_ID},
     "cancel_task": {"task_id": TASK_ID},
     "view_video": {"task_id": TASK_ID},
+    "join_videos": {"videos": [TASK_ID, TASK_ID]},
 }
 #: These cannot say anything without the journal.
 LEANING = {
@@ -70,6 +71,7 @@ LEANING = {
     "list_tasks",
     "cancel_task",
     "view_video",
+    "join_videos",
     "get_account",
     "estimate_cost",
 }

@@ -21,6 +21,13 @@ WORD_FADE: Final = 10
 # Beyond this a moving camera would take minutes: long films stand still, with fewer frames per second.
 LONGEST_PAN_SECONDS: Final = 30.0
 SLOW_FPS: Final = 6
+# Where time runs this much faster than life nobody watches: a task must not wait for the grain of its film.
+HASTE: Final = 20.0
+HASTY_FPS: Final = 12
+FINEST_PAN: Final = 1080
+HASTY_PAN: Final = 180
+# The words' fades need their frames.
+LEAST_HASTY_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +46,7 @@ class Film:
 
     `crossfade` joins two clips by a fade of so many seconds, which both of them include. `inset` plays small in a
     corner. `sound` is a file, `tone` a chord of its own (0..255), None means silence. `bare_start`: no words at first.
+    `hasty`: coarser, for fewer looks at it than drawings.
     """
 
     size: tuple[int, int]
@@ -51,11 +59,18 @@ class Film:
     sound: Path | None = None
     tone: int | None = None
     bare_start: bool = False
+    hasty: bool = False
+
+    @property
+    def fps(self) -> int:
+        """Return how many different frames a second it has."""
+        shortest = min((clip.seconds for clip in self.clips), default=self.seconds)
+        return HASTY_FPS if self.hasty and shortest >= LEAST_HASTY_SECONDS else FPS
 
 
-def canvas_of(size: tuple[int, int]) -> tuple[int, int]:
+def canvas_of(size: tuple[int, int], hasty: bool) -> tuple[int, int]:
     """Return the size in which pictures are drawn: the camera steps by whole pixels, and a larger source hides it."""
-    pan = _pan_size(size)
+    pan = _pan_size(size, hasty)
     factor = 2.0 if min(pan) <= 720 else 1.5
     return round(pan[0] * factor / 2) * 2, round(pan[1] * factor / 2) * 2
 
@@ -76,6 +91,8 @@ def shoot(workshop: Workshop, film: Film, target: Path) -> Path:
         at = len(pictures) + len(moving) + len(film.words)
         graph += f";[{at}:a]apad,atrim=0:{film.seconds:g}[sound]"
     arguments += ["-filter_complex_threads", "2", "-filter_complex", graph, "-map", "[out]"]
+    if film.fps != FPS:  # the file has its full rate all the same: rules are about it
+        arguments += ["-r", str(FPS)]
     arguments += ["-c:v", "libx264", "-preset", "ultrafast"]  # the next one takes half as long again
     arguments += ["-crf", "24", "-pix_fmt", "yuv420p", "-g", str(FPS * 2), "-threads", "2"]
     if with_sound:
@@ -92,21 +109,21 @@ def chance(words: str) -> int:
 def _graph(film: Film, words_at: int) -> str:
     """Write the filter graph: what moves gets its words, if it has its own, and all is joined."""
     size, clips = film.size, film.clips
-    enlarge = f",scale={size[0]}:{size[1]}:flags=fast_bilinear" if _pan_size(size) != size else ""
+    enlarge = f",scale={size[0]}:{size[1]}:flags=fast_bilinear" if _pan_size(size, film.hasty) != size else ""
     steps = [f"[{place}]{_camera(film, clip)}{enlarge}[v{place}]" for place, clip in enumerate(clips)]
     if len(film.words) > 1:
         for place, clip in enumerate(clips):
             bare = film.bare_start and place == 0
             ends = place == len(clips) - 1
             words, out = words_at + place, f"w{place}"
-            steps.append(_lettered(f"v{place}", words, out, clip.seconds, rate=FPS, bare=bare, ends=ends))
+            steps.append(_lettered(f"v{place}", words, out, clip.seconds, rate=film.fps, bare=bare, ends=ends))
         steps.append("".join(f"[w{place}]" for place in range(len(clips))) + f"concat=n={len(clips)}:v=1:a=0[out]")
         return ";".join(steps)
     joined = "v0"
     if film.source is not None:
         high = round(size[1] * 0.28 / 2) * 2
         steps.append(
-            f"[0:v]fps={FPS},scale={size[0]}:{size[1]}:force_original_aspect_ratio=increase,"
+            f"[0:v]fps={film.fps},scale={size[0]}:{size[1]}:force_original_aspect_ratio=increase,"
             f"crop={size[0]}:{size[1]},setsar=1,hue=h=18,tpad=stop=-1:stop_mode=clone,split[seen][low];"
             # The source brings words of its own, which would show through the new ones: they are blurred.
             f"[low]crop=iw:{high}:0:ih-oh,scale=40:4:flags=area,scale={size[0]}:{high}:flags=bicubic[blurred];"
@@ -123,7 +140,7 @@ def _graph(film: Film, words_at: int) -> str:
     if film.inset is not None:
         edge = round(min(size) * 0.05 / 2) * 2
         steps.append(
-            f"[{len(clips)}:v]fps={FPS},scale=-2:{round(size[1] * 0.28 / 2) * 2}[inset];"
+            f"[{len(clips)}:v]fps={film.fps},scale=-2:{round(size[1] * 0.28 / 2) * 2}[inset];"
             f"[{joined}][inset]overlay=W-w-{edge}:{edge}[held]"
         )
         joined = "held"
@@ -150,26 +167,26 @@ def _lettered(stream: str, words: int, out: str, seconds: float, *, rate: int, b
 
 
 def _camera(film: Film, clip: Clip) -> str:
-    pan = _pan_size(film.size)
-    if (rate := _rate(film)) != FPS:
+    pan = _pan_size(film.size, film.hasty)
+    if (rate := _rate(film)) != film.fps:
         frames = round(clip.seconds * rate)
         return f"scale={pan[0]}:{pan[1]},format=yuv420p,loop={frames}:1:0,setpts=N/{rate}/TB,fps={rate}"
-    frames = round(clip.seconds * FPS)
+    frames = round(clip.seconds * film.fps)
     eased = f"(0.5-0.5*cos(PI*on/{frames}))"
     zoom = f"1+{clip.zoom}*{eased}" if clip.zoom > 0 else f"1+{-clip.zoom}*(1-{eased})"
     return (
         f"format=yuv420p,zoompan=z='{zoom}':x='(iw-iw/zoom)*{clip.drift:.3f}':y='(ih-ih/zoom)*0.5'"
-        f":d={frames}:s={pan[0]}x{pan[1]}:fps={FPS}"
+        f":d={frames}:s={pan[0]}x{pan[1]}:fps={film.fps}"
     )
 
 
 def _rate(film: Film) -> int:
-    return FPS if film.source is not None or film.seconds <= LONGEST_PAN_SECONDS else SLOW_FPS
+    return film.fps if film.source is not None or film.seconds <= LONGEST_PAN_SECONDS else SLOW_FPS
 
 
-def _pan_size(size: tuple[int, int]) -> tuple[int, int]:
+def _pan_size(size: tuple[int, int], hasty: bool) -> tuple[int, int]:
     """Return the size in which the camera moves: above 1080p nobody studies the grain of a simulation."""
-    shrink = min(1.0, 1080 / min(size))
+    shrink = min(1.0, (HASTY_PAN if hasty else FINEST_PAN) / min(size))
     return round(size[0] * shrink / 2) * 2, round(size[1] * shrink / 2) * 2
 
 

@@ -38,6 +38,7 @@ def draw_order(workshop: Workshop, task: Task, name: str, work: Path) -> Path:
         sound=source if keeps else None,
         tone=film.chance(order.prompt) if sounds and not keeps else None,
         bare_start=bool(order.first_frame),
+        hasty=_hasty(workshop),
     )
     return film.shoot(workshop, made, work / name)
 
@@ -53,7 +54,7 @@ def draw_pictures(
 ) -> Path:
     """Draw a film of input pictures in turn. `texts` are its words and its label, `media` its size and seconds."""
     (words, label), (size, seconds) = texts, media
-    canvas = film.canvas_of(size)
+    canvas = film.canvas_of(size, _hasty(workshop))
     clips = [
         Clip(
             picture=picture(workshop, source, words, canvas, work / f"picture{place}.ppm"),
@@ -71,6 +72,7 @@ def draw_pictures(
         sound=sound,
         tone=tone,
         bare_start=True,
+        hasty=_hasty(workshop),
     )
     return film.shoot(workshop, made, work / "film.mp4")
 
@@ -104,7 +106,7 @@ def lettering(texts: Sequence[str], size: Size, seconds: float, label: str, work
 
 def _clips(workshop: Workshop, order: Order, source: Path | None, work: Path) -> tuple[list[Clip], float]:
     """Return the clips, and the seconds of a crossfade between first and last frame."""
-    canvas = film.canvas_of((order.width, order.height))
+    canvas = film.canvas_of((order.width, order.height), _hasty(workshop))
 
     def draw(shown: str | Path, words: str, name: str) -> Path:
         return picture(workshop, shown, words, canvas, work / name)
@@ -144,3 +146,7 @@ def _parts(order: Order, sources: Sequence[str | Path]) -> list[tuple[Shot, floa
 def _still(workshop: Workshop, source: Path, work: Path) -> Path:
     """Take the last picture out of a reference video: the one without words."""
     return workshop.encode(["-sseof", "-0.06", "-i", str(source), "-frames:v", "1"], work / "still.png")
+
+
+def _hasty(workshop: Workshop) -> bool:
+    return workshop.desk.config.speed >= film.HASTE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from kling_mcp.web.limits import Turns
 from kling_tools.model.errors import BadSettings, CallbackRefused, CallbackRepeated, StorageUnavailable
 from kling_tools.settings import LOOPBACK, Settings
 from kling_tools.studio import Studio
+
+log = logging.getLogger(__name__)
 
 #: Pictures come by path or address; what is written out is words.
 MOST_BODY = 4 << 20
@@ -104,8 +107,7 @@ class _Callbacks:
             body = await _body(request)
             if body is None:
                 return _said(413, "The callback is too large.")
-            task_id = request.query_params.get("task", "")
-            await studio.callback(provider, dict(request.headers), body, task_id)
+            signed = await studio.callback(provider, dict(request.headers), body, request.query_params.get("task", ""))
         except CallbackRepeated:
             return _said(200, "It came before.")
         except CallbackRefused as error:
@@ -114,6 +116,7 @@ class _Callbacks:
             return _said(503, f"It could not be taken: {error.code}.")
         except ClientDisconnect:
             return _said(400, "It did not come whole.")
+        log.info("callback: %s, %s", provider, "signed" if signed else "not signed")
         return _said(200, "It is being looked at.")
 
 

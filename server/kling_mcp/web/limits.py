@@ -30,6 +30,7 @@ MOST_COUNTED = 1000
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 with an end to patience: a head that does not come, and an answer that is not read."""
 
+    head_seconds = HEAD_SECONDS
     _late: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
 
@@ -67,7 +68,7 @@ class PatientProtocol(H11Protocol):
     def _watch_head(self) -> None:
         missing = self.cycle is None or self.cycle.response_complete
         if missing and self._late is None:
-            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+            self._late = self.loop.call_later(self.head_seconds, self.transport.abort)
         elif not missing and self._late is not None:
             self._late.cancel()
             self._late = None
@@ -76,8 +77,9 @@ class PatientProtocol(H11Protocol):
 class Gate:
     """Stands before everything: bounds how long a body may take, and ends what is open when the server stops."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, body_seconds: float = BODY_SECONDS) -> None:
         self._app = app
+        self._body_seconds = body_seconds
         self._open: dict[asyncio.Task[Any], bool] = {}
         self._closing = False
 
@@ -94,7 +96,7 @@ class Gate:
         assert task is not None
         self._open[task] = _is_stream(scope)
         try:
-            await self._app(scope, _in_time(receive, answer), answer)
+            await self._app(scope, _in_time(receive, answer, self._body_seconds), answer)
         except asyncio.CancelledError:
             if not self._closing:
                 raise
@@ -140,9 +142,9 @@ class _Answer:
         await PlainTextResponse(words, status, {"Connection": "close"})(scope, receive, self._send)
 
 
-def _in_time(receive: Receive, answer: _Answer) -> Receive:
+def _in_time(receive: Receive, answer: _Answer, seconds: float) -> Receive:
     """Return `receive` with an end to how long a body may take; after it the client counts as gone."""
-    until = time.monotonic() + BODY_SECONDS
+    until = time.monotonic() + seconds
     whole = False
 
     async def timely() -> Message:

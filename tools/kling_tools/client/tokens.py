@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -134,8 +135,8 @@ class AccessTokens:
         place = str(told.get("jwks_uri", ""))
         if urlsplit(place).scheme != "https" and not is_loopback(urlsplit(place).hostname or ""):
             raise ValueError("its keys are not behind https")
-        listed = (await _json(client, place) or {}).get("keys", [])
-        return dict(_usable(key) for key in listed[:MOST_KEYS] if _is_usable(key))
+        keys = (await _json(client, place) or {}).get("keys")
+        return {key.key_id or "": key for key in _usable(keys)}
 
 
 def _metadata(issuer: str) -> tuple[str, ...]:
@@ -164,22 +165,16 @@ async def _json(client: httpx2.AsyncClient, url: str) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _is_usable(key: object) -> bool:
-    if not isinstance(key, dict) or key.get("use", "sig") != "sig":
-        return False
-    try:
-        return jwt.PyJWK(key, _algorithm(key)).algorithm_name in ALGORITHMS
-    except (jwt.PyJWTError, ValueError, TypeError):
-        return False
-
-
-def _usable(key: Mapping[str, Any]) -> tuple[str, jwt.PyJWK]:
-    return str(key.get("kid", "")), jwt.PyJWK(dict(key), _algorithm(key))
-
-
-def _algorithm(key: Mapping[str, Any]) -> str:
-    named = {"RSA": "RS256", "EC": "ES256"}.get(str(key.get("kty")), "none")
-    return named if key.get("alg", named) == named else "none"
+def _usable(told: object) -> Iterator[jwt.PyJWK]:
+    """Yield those keys of an issuer's list that sign as we ask for."""
+    for key in told[:MOST_KEYS] if isinstance(told, list) else []:
+        if not isinstance(key, dict) or key.get("use", "sig") != "sig" or not isinstance(key.get("kid", ""), str):
+            continue
+        algorithm = {"RSA None": "RS256", "EC P-256": "ES256"}.get(f"{key.get('kty')} {key.get('crv')}")
+        if algorithm is None or key.get("alg", algorithm) != algorithm:
+            continue
+        with suppress(jwt.PyJWTError, ValueError, TypeError):
+            yield jwt.PyJWK(key, algorithm)
 
 
 def _claims(claims: Mapping[str, Any]) -> Claims:

@@ -204,7 +204,7 @@ class Engine:
                 self._rounds.stir(name)
 
     async def wait(self, ids: Iterable[str], seconds: float) -> None:
-        """Return at the next change of anything, or after `seconds`; the looks at these tasks are closer meanwhile."""
+        """Return at the next change of one of these tasks, or after `seconds`; looks at them are closer meanwhile."""
         wanted = list(ids)
         for name, watch in self._watches.items():
             if watch.awaited(wanted):
@@ -212,7 +212,7 @@ class Engine:
         if any(all(watch.roster[i] is None for watch in self._watches.values()) for i in wanted):
             # What another process made a moment ago is not known here yet.
             self._rounds.hear_soon()
-        ringing = asyncio.ensure_future(self.bell.wait(self._clock, seconds))
+        ringing = asyncio.ensure_future(self.bell.wait(self._clock, seconds, wanted))
         try:
             await self._tell_watchers(wanted)
             await ringing
@@ -335,6 +335,7 @@ class Engine:
             self._news.told(task.account, task.id)
             watch.tell(task)
         self._rounds.stir(task.account)
+        self.bell.ring(task.id)
 
     def _hear_of(self, account: str, task_id: str, task: Watched | None) -> None:
         watch = self._watches[account]
@@ -345,6 +346,7 @@ class Engine:
         if watch.hear(task_id, task) and task is not None and task.status in _DOUBTFUL:
             self._rests.hasten(task_id)
         self._rounds.stir(account)
+        self.bell.ring(task_id)
 
     def _ended(self, task_id: str, account: str) -> None:
         self._moved.add(account)

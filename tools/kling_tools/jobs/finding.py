@@ -34,7 +34,7 @@ def find(db: Connection, search: Search) -> tuple[list[Position], int, bool]:
 
 def _newest(db: Connection, search: Search, before: Position, limit: int) -> list[Position]:
     words = search.words.casefold()
-    told = {"before": before[0], "before_id": before[1], "since": search.since, "parts": search.parts}
+    told: dict[str, Any] = {"before": before[0], "before_id": before[1], "since": search.since, "parts": search.parts}
     told |= {"words": words, "like": _like(words)}
     match = db.expression(words)
     if match and not _is_rest_rarer(db, match, search):

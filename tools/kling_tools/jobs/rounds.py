@@ -44,7 +44,7 @@ class Rounds:
         self._turns: dict[str, float] = {}
 
     def stir(self, account: str) -> None:
-        """Have an account served in the next round, and that at once; wake all who wait."""
+        """Have an account served in the next round, and that at once."""
         self._turns.pop(account, None)
         self._bell.ring()
 

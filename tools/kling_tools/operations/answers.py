@@ -1,7 +1,4 @@
-"""What tools answer with, as facts: the contract of `structuredContent`, and how a task is shown.
-
-Amounts of money are decimal strings, times ISO 8601 with offset, durations seconds, sides pixels.
-"""
+"""What tools answer with: amounts of money as decimal strings, times ISO 8601 with offset, seconds, sides in pixels."""
 
 from __future__ import annotations
 

@@ -26,7 +26,6 @@ from kling_tools.model.plan import Order, Plan
 from kling_tools.model.requests import CreateVideo, SpendingRequest
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
-from kling_tools.settings import MOST_DOLLARS
 from kling_tools.studio.filming import Film, film
 from kling_tools.studio.routing import NOBODY_PASSED, Passed, Quote, Way, cheapest, who_else
 from kling_tools.studio.starting import started
@@ -62,7 +61,7 @@ class Decisions:
         settings = self.opened.settings
         of_all = settings.max_usd_per_day_all
         if of_all is None:
-            of_all = min(DAYS_OF_ALL * settings.max_usd_per_day, MOST_DOLLARS)
+            of_all = DAYS_OF_ALL * settings.max_usd_per_day
         return Budget(settings.max_usd_per_call, settings.max_usd_per_day, settings.allow_unpriced, of_all)
 
     async def quotes(self, request: SpendingRequest) -> list[Quote]:

@@ -1,0 +1,86 @@
+"""A server on a real loopback port for tests of HTTP, as a person starts it, and ways to talk to it in both eras."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx2
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from tests.server.acting import Era
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+ANN, BOB = "ann-opens-this-door", "bob-opens-this-door"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: where it is, its process, and what it wrote to stderr."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    home: Path
+
+    @property
+    def errors(self) -> str:
+        """What stands on stderr."""
+        return (self.home / "stderr").read_text()
+
+    @asynccontextmanager
+    async def session(self, token: str, era: Era) -> AsyncIterator[Client]:
+        """Open a session as the caller who has this token."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:
+            with anyio.fail_after(PATIENCE):
+                async with Client(streamable_http_client(f"{self.url}/mcp", http_client=http), mode=era) as client:
+                    yield client
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def a_server(home: Path, **env: str) -> Iterator[Served]:
+    """Run a server on a free port; whatever a test does with it, it is dead after a while."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    places = {"KLING_DATA_DIR": str(home / "data"), "KLING_OUTPUT_DIR": str(home / "out")}
+    base = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
+    base |= {"PYTHONPATH": f"{ROOT / 'server'}{os.pathsep}{ROOT / 'tools'}"}
+    with (home / "stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kling_mcp", "serve", "--http", "--port", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**base, **places, **{name: value.format(url=url) for name, value in env.items()}},
+        )
+    served = Served(url, process, home)
+    watchdog = threading.Timer(3 * PATIENCE, process.kill)
+    watchdog.start()
+    try:
+        until = time.monotonic() + PATIENCE
+        while "listens" not in served.errors:
+            assert process.poll() is None, served.errors
+            assert time.monotonic() < until, served.errors
+            time.sleep(0.05)
+        yield served
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait(PATIENCE)

@@ -1,0 +1,151 @@
+"""MCP over a real port: who comes in, under which name, how much at once, and whose tasks are whose; in both eras."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp.shared.exceptions import MCPError
+from tests.promises import keeps
+from tests.server.acting import Era, both_eras, text_of
+from tests.server.serving import ANN, BOB, Served, a_server
+from tests.studio.test_callbacks import SECRET, WRONG, about, signature
+
+from kling_tools.client import callbacks
+from kling_tools.clock import SystemClock
+from kling_tools.connect import SANDBOX_ADDRESS, SANDBOX_KEY
+from kling_tools.providers.registry import sandbox_connection
+
+pytestmark = pytest.mark.anyio
+
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+SANDBOX = sandbox_connection(SANDBOX_KEY, SANDBOX_ADDRESS)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Run one server for all of these tests; its Kling is so slow that a task stays as it is."""
+    home = tmp_path_factory.mktemp("served")
+    env = {"KLING_HTTP_TOKEN": f"ann:{ANN},bob:{BOB}", "KLING_CALLBACK_URL": "{url}", "KLING_WEBHOOK_SECRET": SECRET}
+    with a_server(home, KLING_SANDBOX_SPEED="0.1", **env) as server:
+        yield server
+
+
+async def post(served: Served, body: bytes | None = None, path: str = "/mcp", **headers: str) -> httpx2.Response:
+    """Post a call as no client would."""
+    given = {"content-type": "application/json", "accept": "application/json, text/event-stream", **headers}
+    async with httpx2.AsyncClient(timeout=30) as client:
+        content = json.dumps(CALL).encode() if body is None else body
+        return await client.post(served.url + path, content=content, headers=given)
+
+
+async def test_health_is_told_to_everybody(served: Served) -> None:
+    async with httpx2.AsyncClient() as client:
+        answer = await client.get(f"{served.url}/health", headers={"host": "any.example"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", f"Basic {ANN}", f"Bearer ann:{ANN}", "Bearer \u00e4"])
+async def test_whoever_brings_no_token_of_ours_stays_outside(served: Served, given: str) -> None:
+    headers = {"authorization": given.encode("latin-1")} if given else {}
+    answer = await post(served, **headers)  # type: ignore[arg-type]
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert ANN not in served.errors
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("host", "evil.example", 421),
+        ("host", "127.0.0.1.evil.example", 421),
+        ("origin", "https://evil.example", 403),
+        ("origin", "null", 403),
+    ],
+)
+async def test_a_page_that_was_lured_here_is_refused(served: Served, header: str, value: str, status: int) -> None:
+    answer = await post(served, authorization=f"Bearer {ANN}", **{header: value})
+    assert answer.status_code == status
+
+
+async def test_too_much_at_once_is_refused_before_it_is_read(served: Served) -> None:
+    assert (await post(served, b"x" * (5 << 20), authorization=f"Bearer {ANN}")).status_code == 413
+
+
+@both_eras
+@keeps("no-leak")
+async def test_two_callers_know_nothing_of_each_other(served: Served, era: Era) -> None:
+    async with served.session(ANN, era) as ann, served.session(BOB, era) as bob:
+        made = await ann.call_tool("create_video", {"prompt": f"a fox, {era}"})
+        assert not made.is_error, text_of(made)
+        task = made.structured_content["task_id"]
+        for tool in ("check_status", "cancel_task", "view_video"):
+            assert text_of(await bob.call_tool(tool, {"task_id": task})).startswith("[unknown_task]")
+        for uri in (f"kling://tasks/{task}", f"kling://tasks/{task}/video"):
+            with pytest.raises(MCPError) as unknown:
+                await bob.read_resource(uri)
+            assert task in str(unknown.value)
+        (listed,) = (await bob.read_resource("kling://tasks")).contents
+        assert task not in listed.model_dump_json()
+        assert task not in text_of(await bob.call_tool("list_tasks", {}))
+        assert task in text_of(await ann.call_tool("list_tasks", {}))
+        assert (await bob.call_tool("get_account", {})).structured_content["spending"] == []
+
+
+async def test_a_session_of_one_caller_does_not_open_for_another(served: Served) -> None:
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "host", "version": "1"},
+        },
+    }
+    opened = await post(served, json.dumps(hello).encode(), authorization=f"Bearer {ANN}")
+    session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
+    assert (await post(served, authorization=f"Bearer {ANN}", **session)).status_code == 200
+    assert (await post(served, authorization=f"Bearer {BOB}", **session)).status_code in {403, 404}
+
+
+def journal(served: Served) -> list[tuple[object, ...]]:
+    """Return all that stands in the journal about tasks."""
+    with closing(sqlite3.connect(f"file:{served.home}/data/journal.sqlite3?mode=ro", uri=True)) as raw:
+        return raw.execute("SELECT id, status, written, hinted, document FROM tasks ORDER BY id").fetchall()
+
+
+@keeps("nothing-twice")
+async def test_a_callback_is_verified_taken_once_and_changes_nothing_itself(served: Served) -> None:
+    place = callbacks.address(served.url, SANDBOX).removeprefix(served.url)
+    async with served.session(ANN, "auto") as ann:
+        made = await ann.call_tool("create_video", {"prompt": "a fox that is called about"})
+    body, now = about(made.structured_content["task_id"], "failed"), SystemClock().now()
+    before = journal(served)
+    for refused in (signature(WRONG, body, now), signature(SECRET, body, now - 3600), signature(SECRET, b"{}", now)):
+        assert (await post(served, body, place, **refused)).status_code == 401
+    assert (await post(served, b"nonsense", place)).status_code == 401
+    assert (await post(served, b"x" * (2 << 20), place)).status_code == 413
+    for nobodys in (f"{place}x", "/callbacks/kling/0123456789", "/callbacks/sandbox/x"):
+        assert (await post(served, body, nobodys)).status_code == 404
+    assert journal(served) == before
+    first, second = [await post(served, body, place, **signature(SECRET, body, now)) for _ in range(2)]
+    assert [first.status_code, second.status_code] == [200, 200]
+    assert second.json() == {"message": "It came before."}
+    assert [row[:2] for row in journal(served)] == [row[:2] for row in before]
+    assert made.structured_content["task_id"] not in served.errors
+
+
+async def test_a_provider_calls_the_address_it_was_given(tmp_path: Path) -> None:
+    env = {"KLING_CALLBACK_URL": "{url}", "KLING_LOG_LEVEL": "INFO", "KLING_SANDBOX_SPEED": "200"}
+    with a_server(tmp_path, **env) as server:
+        async with server.session("", "auto") as client:
+            made = await client.call_tool("create_video", {"prompt": "a fox", "wait_seconds": 20})
+            assert made.structured_content["status"] == "succeeded"
+        assert "callback: sandbox" in server.errors
+        assert callbacks.token(SANDBOX) not in server.errors

@@ -1,0 +1,102 @@
+"""How an HTTP server ends, cleanly with whatever is open, and what it does not begin with: a port without a door."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+from mcp.types import CallToolResult
+from tests.server.acting import Era, both_eras, text_of
+from tests.server.serving import ANN, PATIENCE, a_server
+
+from kling_mcp.cli import main
+from kling_mcp.web.serving import for_callers, refusal
+from kling_tools.settings import Settings
+
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")]
+
+OUTSIDE = {
+    "nothing": ({}, "KLING_HTTP_TOKEN"),
+    "a token that a host did not expand": ({"KLING_HTTP_TOKEN": "${TOKEN}"}, "KLING_HTTP_TOKEN is missing"),
+    "one name twice": ({"KLING_HTTP_TOKEN": "a:one,a:two"}, "each name once"),
+    "an issuer without a resource": ({"KLING_OAUTH_ISSUER": "https://login.example"}, "KLING_OAUTH_RESOURCE"),
+    "a resource in the clear": (
+        {"KLING_OAUTH_ISSUER": "https://login.example", "KLING_OAUTH_RESOURCE": "http://kling.example"},
+        "https address",
+    ),
+}
+
+
+@pytest.mark.parametrize(("env", "words"), OUTSIDE.values(), ids=OUTSIDE)
+def test_nobody_listens_outside_before_it_is_settled_who_may_come_in(env: dict[str, str], words: str) -> None:
+    assert words in refusal(Settings.from_env(env), "0.0.0.0")
+
+
+def test_what_lets_somebody_in_lets_the_server_start() -> None:
+    assert refusal(Settings.from_env({}), "127.0.0.1") == refusal(Settings.from_env({}), "::1") == ""
+    assert refusal(Settings.from_env({"KLING_HTTP_TOKEN": ANN}), "0.0.0.0") == ""
+    oauth = {"KLING_OAUTH_ISSUER": "https://login.example", "KLING_OAUTH_RESOURCE": "https://kling.example/mcp"}
+    assert refusal(Settings.from_env(oauth), "0.0.0.0") == ""
+    assert "KLING_HTTP_TOKEN" in refusal(Settings.from_env({"KLING_HTTP_TOKEN": "${TOKEN}"}), "127.0.0.1")
+
+
+def test_the_command_says_what_to_set_and_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--http", "--host", "0.0.0.0"]) == 2
+    assert "set KLING_HTTP_TOKEN" in capsys.readouterr().err
+
+
+def test_callers_elsewhere_read_no_folder_that_was_not_named(tmp_path: Path) -> None:
+    env = {"KLING_OUTPUT_DIR": str(tmp_path)}
+    named = {**env, "KLING_HTTP_TOKEN": "ann:secret,bob:other"}
+    assert for_callers(Settings.from_env(env)).input_roots == (tmp_path,)
+    assert for_callers(Settings.from_env(named)).input_roots == ()
+    assert for_callers(Settings.from_env({**named, "KLING_INPUT_ROOTS": "/media"})).input_roots == (Path("/media"),)
+
+
+@both_eras
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
+    number: int, era: Era, tmp_path: Path
+) -> None:
+    if number == signal.SIGINT and era == "auto":
+        pytest.skip("one of both is enough")
+    answers: list[CallToolResult] = []
+    with a_server(tmp_path, KLING_SANDBOX_SPEED="0.1") as server:
+        async with server.session("", era) as client:
+            made = await client.call_tool("create_video", {"prompt": "a fox"})
+            task = made.structured_content["task_id"]
+
+            waits = anyio.Event()
+
+            async def heard(done: float, total: float | None, words: str | None) -> None:
+                waits.set()
+
+            async def wait() -> None:
+                asked = {"task_id": task, "wait_seconds": 50}
+                answers.append(await client.call_tool("check_status", asked, progress_callback=heard))
+
+            with anyio.fail_after(PATIENCE):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(wait)
+                    await waits.wait()
+                    began = time.monotonic()
+                    server.process.send_signal(number)
+                    # Off the loop: the answer has to come meanwhile.
+                    assert await anyio.to_thread.run_sync(server.process.wait, PATIENCE) == 0
+        assert time.monotonic() - began < 15
+        assert task in text_of(answers[0])
+        assert "Traceback" not in server.errors
+
+
+async def test_who_comes_after_the_signal_is_told_to_come_again(tmp_path: Path) -> None:
+    with a_server(tmp_path) as server:
+        server.process.terminate()
+        assert await anyio.to_thread.run_sync(server.process.wait, PATIENCE) == 0
+        async with httpx2.AsyncClient() as client:
+            with pytest.raises(httpx2.ConnectError):
+                await client.get(f"{server.url}/health")
