@@ -172,9 +172,8 @@ class AceData(GatewayDialect):
         spec = _video(order)
         marks = {"image": "<<<image_{}>>>", "video": "<<<video_{}>>>"}
         pictures: list[Body] = [{"image_url": self.address(m)} for m in order.every("reference") if m.kind == "image"]
-        for role, kind in (("first_frame", "first_frame"), ("last_frame", "end_frame")):
-            if frame := order.first(role):  # type: ignore[arg-type]
-                pictures.append({"image_url": self.address(frame), "type": kind})
+        frames = ((order.first("first_frame"), "first_frame"), (order.first("last_frame"), "end_frame"))
+        pictures += [{"image_url": self.address(frame), "type": kind} for frame, kind in frames if frame]
         told: Body = {
             "action": "text2video",
             "model": order.plan.wire_model,
@@ -196,7 +195,7 @@ class AceData(GatewayDialect):
         """Say that a video of its own goes on."""
         spec = order.plan.spec
         assert isinstance(spec, ExtendSpec)
-        told = {"action": "extend", "model": order.plan.wire_model, "video_id": self.mine(order.first("video"))}
+        told: Body = {"action": "extend", "model": order.plan.wire_model, "video_id": self.mine(order.first("video"))}
         return {**told, **filled(prompt=spec.prompt)}
 
     def motion(self, order: Order) -> Body:
