@@ -286,7 +286,8 @@ class Replicate(Vendor):
         told["output"] = self.result_url(task) if state == "done" and not removed else None
         told |= {"error": task.doom if state == "failed" else None, "logs": "", "status": word}
         told |= {"created_at": iso(task.created), "data_removed": removed, "deadline": None}
-        told["started_at"] = None if state == "queued" else iso(task.created + self.book.pace.queued)
+        waited = state == "queued" or (task.cancelled and not task.billed_anyway)
+        told["started_at"] = None if waited else iso(task.created + self.book.pace.queued)
         told["completed_at"] = iso(self.book.ended(task)) if over else None
         total = round(self.book.ended(task) - task.created, 3) if over else 0
         told["metrics"] = {"predict_time": total, "total_time": total}

@@ -51,11 +51,11 @@ class VideoOffer(_Row):
     `plain_seconds`: lengths where nothing but words or a first frame goes in. `first_frame` false: an omni model that
     takes pictures as references only. `least_references`: it makes nothing of fewer. `feature_video` and `base_video`:
     what a reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is
-    not all of them. `negative_prompt`: the standards that have such a field.
+    not all of them. `negative_prompt`: the standards that have such a field, of `negative_prompt_max` characters.
     `camera_resolutions`: where only those have one for the camera. `shots_with_sound`: shots make sound, asked or not.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
-    video that goes in. `pictures_with_video`: how many pictures and
-    elements may come beside a video; `pictures` without one.
+    video that goes in. `pictures_with_video`: how many pictures and elements may come beside a video; `pictures`
+    without one.
     """
 
     product: VideoProduct
@@ -88,6 +88,7 @@ class VideoOffer(_Row):
     base_video: Clip | None = None
     video_resolutions: tuple[str, ...] = ()
     negative_prompt: tuple[Standard, ...] = ()
+    negative_prompt_max: int = 2500
     camera: tuple[Standard, ...] = ()
     camera_resolutions: tuple[str, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()

@@ -103,7 +103,7 @@ class VideoAsk(Ask[CreateVideo]):
         return in_words(self.request.prompt, move) if self._is_spoken(offer, standard) else self.request.prompt
 
     def _is_spoken(self, offer: VideoOffer, standard: Standard) -> bool:
-        """Whether a camera move has to be said in words: there is no field for it, or no such move."""
+        """Whether a camera move has to be said in words: there is no field for it here, or no such move."""
         move = self.request.camera
         there = not offer.camera_resolutions or self.request.resolution in offer.camera_resolutions
         return move != "none" and not (standard in offer.camera and there and move in MOVED)

@@ -204,7 +204,7 @@ def of_old_fields(model: Model, offer: VideoOffer, request: CreateVideo, standar
         if standard not in offer.negative_prompt:
             yield f"{model.name} takes no negative_prompt here (say it in the prompt)"
         else:
-            yield from too_long(model, "negative_prompt", request.negative_prompt, 2500)
+            yield from too_long(model, "negative_prompt", request.negative_prompt, offer.negative_prompt_max)
     if request.cfg_scale is not None and standard not in offer.cfg_scale:
         yield f"{model.name} has no cfg_scale"
 

@@ -197,6 +197,11 @@ def said(prompt: str, references: Sequence[Reference], marks: Mapping[str, str])
     )
 
 
+def filled(**fields: object) -> dict[str, Any]:
+    """Return the fields that are told."""
+    return {name: value for name, value in fields.items() if value not in (None, "", [])}
+
+
 def words_of(order: Order) -> str:
     """Return the order's own prompt, empty where its kind of work has none."""
     return getattr(order.plan.spec, "prompt", "")

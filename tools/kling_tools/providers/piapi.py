@@ -29,7 +29,7 @@ from kling_tools.model.specs import (
 )
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, file_name, ring_secret, said, status_of
+from kling_tools.providers.gateway import GatewayDialect, file_name, filled, ring_secret, said, status_of
 from kling_tools.providers.reading import RemoteStatus, charge, number, record, records, text
 
 TASK = "/api/v1/task"
@@ -179,8 +179,8 @@ class PiAPI(GatewayDialect):
         spec = _video(order)
         first, last = self.address(order.first("first_frame")), self.address(order.first("last_frame"))
         told: Body = {"version": version, "mode": _GRADES[spec.resolution], "duration": spec.seconds, **_shots(spec)}
-        told |= _filled(image_url=first, image_tail_url=last, negative_prompt=spec.negative_prompt)
-        told |= _filled(aspect_ratio=spec.aspect_ratio, cfg_scale=spec.cfg_scale)
+        told |= filled(image_url=first, image_tail_url=last, negative_prompt=spec.negative_prompt)
+        told |= filled(aspect_ratio=spec.aspect_ratio, cfg_scale=spec.cfg_scale)
         if spec.audio in {"off", "native"}:
             told["enable_audio"] = spec.audio == "native"
         if spec.multi_shot is not None and not spec.shots:
@@ -193,7 +193,7 @@ class PiAPI(GatewayDialect):
         """Say a video with pictures as references."""
         spec = _video(order)
         told: Body = {"version": version, "resolution": spec.resolution, "duration": spec.seconds, **_shots(spec)}
-        told |= _filled(
+        told |= filled(
             aspect_ratio=spec.aspect_ratio, images=[self.address(medium) for medium in order.every("reference")]
         )
         if spec.audio in {"off", "native"}:
@@ -227,7 +227,7 @@ class PiAPI(GatewayDialect):
         """Say that a task of its own goes on; the sheet has a prompt from others' samples only."""
         spec = order.plan.spec
         assert isinstance(spec, ExtendSpec)
-        return "extend_video", {"origin_task_id": self.mine(order.first("video")), **_filled(prompt=spec.prompt)}
+        return "extend_video", {"origin_task_id": self.mine(order.first("video")), **filled(prompt=spec.prompt)}
 
     def effect(self, order: Order, version: str) -> tuple[str, Body]:
         """Say an effect over one picture."""
@@ -245,7 +245,7 @@ class PiAPI(GatewayDialect):
             "mode": _GRADES[spec.resolution],
             "batch_size": 1,
         }
-        return "avatar", {**told, **_filled(prompt=spec.prompt)}
+        return "avatar", {**told, **filled(prompt=spec.prompt)}
 
 
 _KINDS: Mapping[Product, Callable[[PiAPI, Order, str], tuple[str, Body]]] = {
@@ -277,11 +277,6 @@ def _shots(spec: VideoSpec) -> Body:
     if not spec.shots:
         return {"prompt": named(spec.prompt)}
     return {"multi_shots": [{"prompt": named(shot.prompt), "duration": shot.seconds} for shot in spec.shots]}
-
-
-def _filled(**fields: object) -> Body:
-    """Return the fields that are told."""
-    return {name: value for name, value in fields.items() if value not in (None, "", [])}
 
 
 def _outputs(output: Mapping[str, Any], task_id: str) -> Iterator[RemoteOutput]:
