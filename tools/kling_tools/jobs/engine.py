@@ -58,12 +58,9 @@ FIRST_REST, LONGEST_REST = 10.0, 600.0
 DOWNLOADS = 4
 #: How long the end of this process waits for a request that is on the wire: its answer saves a look-up later.
 FAREWELL_SECONDS = 5.0
-
 #: How long what waits for other tasks is left alone where none of them was seen to move.
 FOLLOW_SECONDS = 10.0
-
-#: A queued task of another process is that process's to send; after this it is taken for orphaned. The claim in the
-#: journal lets one of them through in any case.
+#: A queued task of another process is that one's to send; then it is an orphan. The claim lets one through in any case.
 FOREIGN_SECONDS = 5.0
 
 Submission = asyncio.Task[tuple[Task, KlingError | None]]

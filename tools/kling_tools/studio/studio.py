@@ -41,6 +41,7 @@ from kling_tools.studio import joining
 from kling_tools.studio.deciding import Decisions, Purchase
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
+from kling_tools.studio.remarks import missing, repeated
 from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Passed, Quote
 from kling_tools.studio.withdrawing import UNDECIDED, withdraw
 from kling_tools.telemetry import span
@@ -162,12 +163,12 @@ class Studio:
             known = None if request.again else await self._journal.same_request(task)
             if known is None:
                 self._decisions.ask_the_person(bought)
-            return _repeated(known, task)
+            return repeated(known, task)
         enqueued, submission = await self._engine.buy(
             task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
         )
         if submission is None:
-            return _repeated(enqueued.task, task)
+            return repeated(enqueued.task, task)
         done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
         if not done:
             try:
@@ -256,7 +257,7 @@ class Studio:
         if task.status.ended or self._watched(task):
             return task
         return replace(
-            task, notes=(*task.notes, f"Nobody here goes on with it: {_missing(task, self._opened.gateways)}")
+            task, notes=(*task.notes, f"Nobody here goes on with it: {missing(task, self._opened.gateways)}")
         )
 
     def _watched(self, task: Task) -> bool:
@@ -385,25 +386,6 @@ class Studio:
             if task_id:
                 await told(account, task_id, remote_id)
             await self._engine.look_soon(external_id="", remote_id=remote_id)
-
-
-def _repeated(known: Task, asked: Task) -> Task:
-    """Return a task that was there already, with a word about it."""
-    note = "This is the task that the same request created before; nothing new was bought. again=true buys another."
-    if known.id == asked.id:
-        note = "This is the task that the person's answer has bought already; nothing new was bought."
-    return replace(known, notes=(*known.notes, note))
-
-
-def _missing(task: Task, gateways: Sequence[Gateway]) -> str:
-    if task.account == "sandbox":
-        return "it was made on the simulated Kling (KLING_PROVIDER=sandbox, or no key), which is not configured now."
-    provider, _, host = task.account.partition("@")
-    for vendor in (gateway.vendor for gateway in gateways):
-        if vendor.name == provider:
-            return f"it runs at {vendor.title} on {host}. Set {vendor.key} again to fetch it."
-    key = "KLING_API_KEY" if "standard" in task.plan.route.standards else "KLING_ACCESS_KEY and KLING_SECRET_KEY"
-    return f"it runs at {provider} on {host}. Set {key} and KLING_BASE_URL=https://{host} again to fetch it."
 
 
 def _refused_by_all(refused: KlingError, last: KlingError) -> KlingError:
