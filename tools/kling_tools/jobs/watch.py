@@ -214,9 +214,9 @@ class Watch:
         fresh = {t.remote.id for t in running.values() if t.remote and 0 <= now - (t.accepted_at or 0) < FRESH_SECONDS}
         remotes = [t.remote for t in running.values() if t.remote]
         try:
-            with span("kling.look", {"kling.account": self.account.name, "kling.tasks": len(remotes)}) as told:
+            with span("kling.look", {"kling.account": self.account.name, "kling.tasks": len(remotes)}) as looking:
                 sight = await self.account.client.survey(remotes, fresh)
-                told.set_attribute("kling.requests", sight.requests)
+                looking.set_attribute("kling.requests", sight.requests)
         except KlingError as error:
             # What runs there goes on without us: a look that fails delays, and never ends, a task.
             self._rests.rest(self.key, FIRST_SILENCE, LONGEST_SILENCE)
