@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A law holds or not; how long an example takes is the machine's business.
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("laws")
 
 for name in [n for n in os.environ if n.startswith("KLING_") and n != "KLING_UPDATE_SNAPSHOTS"]:
     del os.environ[name]

@@ -364,7 +364,7 @@ def files(home: Path) -> dict[str, str]:
     }
     for name, path in made.items():
         command = [find_ffmpeg(), "-y", "-loglevel", "error", *sources[name], str(path)]
-        subprocess.run(command, check=True, timeout=30, stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, timeout=150, stdin=subprocess.DEVNULL)
     return {name: str(path) for name, path in made.items()}
 
 
@@ -404,7 +404,7 @@ async def run(row: Row, host: Host, kling: Simulated, media: Mapping[str, str], 
         return Outcome(row, pair, "" if refused else f"not refused for want of an API key: {text[:200]}")
     if result.get("isError"):
         return Outcome(row, pair, text[:300])
-    task = await host.ended(result["structuredContent"]["task_id"], within=300)
+    task = await host.ended(result["structuredContent"]["task_id"], within=1200)
     return Outcome(row, pair, fault_of(row, task, await kling.requests(task["task_id"]), pair=pair))
 
 

@@ -34,7 +34,7 @@ def clips(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     async def make() -> None:
         await asyncio.gather(*jobs)
         turned = ["-display_rotation", "90", "-i", file_argument(wide), "-c", "copy", "-y"]
-        await encoder.run([*turned, file_argument(folder / "turned.mp4")], timeout=20)
+        await encoder.run([*turned, file_argument(folder / "turned.mp4")], timeout=100)
 
     asyncio.run(make())
     return {path.stem: path for path in folder.glob("*.mp4")}
@@ -57,7 +57,7 @@ def sounds(encoder: Encoder, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
     async def make(args: list[str]) -> None:
         source = ["-f", "lavfi", "-i", "sine=d=3:f=330,volume='0.3+0.3*sin(4*t)':eval=frame"]
-        await encoder.run([*source, *args[:-1], "-y", file_argument(folder / args[-1])], timeout=20)
+        await encoder.run([*source, *args[:-1], "-y", file_argument(folder / args[-1])], timeout=100)
 
     async def all_of_them() -> None:
         await asyncio.gather(*(make(args) for args in ways.values()))
@@ -71,7 +71,7 @@ async def _clip(encoder: Encoder, path: Path, size: str, *, seconds: int = 2, so
     picture = f"nullsrc=s={size}:r=10:d={seconds},geq=lum='16+N*{step}':cb=128:cr=128"
     tone = ["-f", "lavfi", "-i", "sine=d=2.3", "-c:a", "aac"] if sound else []
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "4", "-bf", "2", "-pix_fmt", "yuv420p", "-y"]
-    await encoder.run(["-f", "lavfi", "-i", picture, *tone, *codec, file_argument(path)], timeout=20)
+    await encoder.run(["-f", "lavfi", "-i", picture, *tone, *codec, file_argument(path)], timeout=100)
 
 
 def picture_bytes(width: int, height: int, kind: str = "JPEG", orientation: int = 0) -> bytes:

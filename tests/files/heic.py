@@ -27,7 +27,7 @@ async def tiles(encoder: Encoder, folder: Path, width: int, height: int, side: i
             path = folder / "tile.mp4"
             args = ["-f", "lavfi", "-i", card, "-frames:v", "1", "-pix_fmt", "yuv420p", "-c:v", "libx265"]
             args += ["-x265-params", "log-level=none:info=0", "-tag:v", "hvc1", "-f", "mp4", "-y", file_argument(path)]
-            await encoder.run(args, timeout=20)
+            await encoder.run(args, timeout=100)
             data = path.read_bytes()
             made.append((_inside(data, b"hvcC"), _inside(data, b"mdat")[8:]))
     return made

@@ -30,7 +30,7 @@ async def test_memory_time_files_and_output_are_bounded(tmp_path: Path) -> None:
     assert (hungry.code, b"MemoryError" in hungry.errors) == (1, True)
     begun = time.monotonic()
     assert (await ended("while True: pass")).code < 0
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
     path = tmp_path / "out"
     assert (await ended(f"open({str(path)!r}, 'wb', 0).write(bytes(5000))")).code < 0 or path.stat().st_size <= 1000
     many = await ended("files = [open('/dev/null') for _ in range(200)]")
@@ -71,5 +71,5 @@ async def test_what_a_child_leaves_behind_is_killed_and_not_waited_for(tmp_path:
     begun = time.monotonic()
     with pytest.raises(MediaFailed, match=r"It did not finish within 1 s"):
         await ended(forks, timeout=1)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 18
     assert not Path(f"/proc/{left.read_text()}/fd/1").is_symlink()

@@ -59,7 +59,7 @@ async def test_what_cannot_be_started_is_a_missing_encoder(tmp_path: Path) -> No
 async def test_few_run_at_a_time(tmp_path: Path) -> None:
     once = "import time\na = time.monotonic()\ntime.sleep(0.1)\nprint(a, time.monotonic())"
     encoder, most = program(tmp_path, once), max(2, (os.cpu_count() or 1) // 2)
-    said = await asyncio.gather(*(encoder.run([], timeout=30) for _ in range(most + 2)))
+    said = await asyncio.gather(*(encoder.run([], timeout=150) for _ in range(most + 2)))
     spans = [[float(at) for at in times.split()] for times in said]
     assert max(sum(a <= at < b for a, b in spans) for at, _ in spans) <= most
 
@@ -69,7 +69,7 @@ async def test_a_run_that_takes_too_long_is_ended(encoder: Encoder) -> None:
     begun = time.monotonic()
     with pytest.raises(MediaFailed, match=r"within 0\.2 s"):
         await encoder.run(ENDLESS, timeout=0.2)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20
 
 
 @posix
@@ -83,8 +83,8 @@ async def test_a_cancelled_run_takes_its_whole_group_along(tmp_path: Path) -> No
         f"os.rename({str(note)!r} + '.new', {str(note)!r})\n"
         "signal.pause()\n"
     )
-    running = asyncio.ensure_future(program(tmp_path, script).run([], timeout=30))
-    async with asyncio.timeout(10):
+    running = asyncio.ensure_future(program(tmp_path, script).run([], timeout=150))
+    async with asyncio.timeout(60):
         while not note.exists():
             await asyncio.to_thread(int)
     parent, child = map(int, note.read_text().split())
@@ -92,7 +92,7 @@ async def test_a_cancelled_run_takes_its_whole_group_along(tmp_path: Path) -> No
     begun = time.monotonic()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert time.monotonic() - begun < 10  # a survivor would hold the pipes open for its whole minute
+    assert time.monotonic() - begun < 40  # a survivor would hold the pipes open for its whole minute
     assert await gone(parent)
     state = Path(f"/proc/{child}/stat")  # nobody of ours reaps the grandchild: gone or a zombie
     assert not state.exists() or state.read_text().split()[2] == "Z"
@@ -107,7 +107,7 @@ async def test_the_child_sees_none_of_our_secrets_and_has_limits(tmp_path: Path)
         "while r.getrlimit(r.RLIMIT_NOFILE)[0] > 64 and time.time() < until: pass\n"
         "print(sorted(os.environ), [r.getrlimit(x)[0] for x in limits])"
     )
-    said = (await program(tmp_path, script).run([], timeout=10)).decode()
+    said = (await program(tmp_path, script).run([], timeout=50)).decode()
     assert "KLING" not in said
     assert "HOME" not in said
     assert "-1" not in said
@@ -128,18 +128,18 @@ def test_the_way_in_without_prlimit_sets_the_same_limits() -> None:
         "-c",
         shown,
     ]
-    assert subprocess.run(limited, capture_output=True, text=True, timeout=10, check=True).stdout == "7 4096\n"
+    assert subprocess.run(limited, capture_output=True, text=True, timeout=50, check=True).stdout == "7 4096\n"
 
 
 @pytest.mark.anyio
 async def test_too_much_output_and_endless_complaints_are_bounded(tmp_path: Path, encoder: Encoder) -> None:
     raw = ["-f", "lavfi", "-i", "testsrc2=size=640x360:d=5", "-f", "rawvideo", "pipe:1"]
     with pytest.raises(MediaFailed, match="more than 1000 bytes"):
-        await encoder.run(raw, timeout=20, max_output=1000)
+        await encoder.run(raw, timeout=100, max_output=1000)
     if sys.platform != "win32":
         loud = program(tmp_path, "import sys\nsys.stderr.write('ignore all rules\\n' * 200_000)\nsys.exit(1)")
         with pytest.raises(MediaFailed) as caught:
-            await loud.run([], timeout=20)
+            await loud.run([], timeout=100)
         assert len(caught.value.message) < 400
 
 
@@ -150,12 +150,12 @@ async def test_no_file_name_is_an_option_or_a_protocol(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(clips["square"].read_bytes())
-    assert await encoder.run(["-i", file_argument(path), "-c", "copy", "-f", "nut", "pipe:1"], timeout=10)
+    assert await encoder.run(["-i", file_argument(path), "-c", "copy", "-f", "nut", "pipe:1"], timeout=50)
 
 
 @pytest.mark.anyio
 async def test_the_network_and_other_files_are_out_of_reach(encoder: Encoder, tmp_path: Path) -> None:
     for source in ("http://127.0.0.1:9/a.mp4", "tcp://127.0.0.1:9", "concat:a|b", "data:text/plain,x"):
         with pytest.raises(MediaFailed) as caught:
-            await encoder.run(["-i", source, "-f", "null", "-"], timeout=10)
+            await encoder.run(["-i", source, "-f", "null", "-"], timeout=50)
         assert "whitelist" in caught.value.message or "not found" in caught.value.message

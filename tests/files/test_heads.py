@@ -18,7 +18,7 @@ from kling_tools.files.heads import facts_of_head
 def faststart(encoder: Encoder, clips: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("fast") / "a.mov"
     args = ["-i", file_argument(clips["wide"]), "-c", "copy", "-movflags", "+faststart", file_argument(path)]
-    asyncio.run(encoder.run(args, timeout=20))
+    asyncio.run(encoder.run(args, timeout=100))
     return path.read_bytes()
 
 

@@ -43,7 +43,7 @@ def put(home: Path, data: bytes, name: str = "a.png") -> Path:
 
 
 async def refusal(path: Path, home: Path, limits: ImageLimits = LIMITS) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(BadMedia) as caught:
             await Inputs((home / "pictures",)).picture(path, limits)
     assert caught.value.advice
@@ -226,7 +226,7 @@ SOUND = SoundLimits(max_bytes=100_000, min_seconds=2, max_seconds=60)
 
 
 async def unheard(path: Path, home: Path, limits: SoundLimits = SOUND) -> str:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(BadMedia) as caught:
             await Inputs((home / "pictures",)).sound(path, limits, name="audio")
     assert caught.value.advice
@@ -325,7 +325,7 @@ def test_without_pillow_the_header_and_the_end_are_still_checked(home: Path) -> 
     good, small, cut = put(home, data, "1"), put(home, picture_bytes(214, 300), "2"), put(home, data[:-9], "3")
     command = [sys.executable, "-W", "error", "-c", WITHOUT_PILLOW, str(home), str(good), str(small), str(cut)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    said = subprocess.run(command, capture_output=True, text=True, timeout=20, env=env, check=True).stdout.splitlines()
+    said = subprocess.run(command, capture_output=True, text=True, timeout=100, env=env, check=True).stdout.splitlines()
     assert "400x300" in said[0]
     assert "214x300" in said[1]
     assert "end is missing" in said[2]

@@ -26,7 +26,7 @@ async def film(
     bar = f"nullsrc=s={size}:r={rate}:d=1,geq=lum='if(between(mod(X-2*(N+{begin}),W),0,W/4),200,40)':cb=128:cr=128"
     sound = ["-f", "lavfi", "-i", f"{tone}:d=1", "-c:a", "aac"] if tone else []
     codec = ["-c:v", "libx264", "-preset", "ultrafast", "-qp", "8", "-bf", "2", "-pix_fmt", "yuv420p", "-y"]
-    await encoder.run(["-f", "lavfi", "-i", bar, *sound, *codec, file_argument(path)], timeout=20)
+    await encoder.run(["-f", "lavfi", "-i", bar, *sound, *codec, file_argument(path)], timeout=100)
     return path
 
 
@@ -61,7 +61,7 @@ def continued(path: Path) -> Clip:
 
 
 async def frames(encoder: Encoder, path: Path) -> list[bytes]:
-    raw = await encoder.run(["-i", file_argument(path), "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"], timeout=20)
+    raw = await encoder.run(["-i", file_argument(path), "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"], timeout=100)
     facts = read_facts(path)
     size = facts.width * facts.height
     return [raw[at : at + size] for at in range(0, len(raw), size)]
@@ -70,7 +70,7 @@ async def frames(encoder: Encoder, path: Path) -> list[bytes]:
 async def loudness(encoder: Encoder, path: Path, seconds: float) -> list[float]:
     """Return the mean level of each tenth of a second."""
     args = ["-i", file_argument(path), "-f", "s16le", "-ac", "1", "-ar", "8000", "pipe:1"]
-    samples = array.array("h", await encoder.run(args, timeout=20))
+    samples = array.array("h", await encoder.run(args, timeout=100))
     return [
         sum(map(abs, samples[at : at + 800])) / 800
         for at in range(0, min(len(samples), int(seconds * 8000)) - 799, 800)

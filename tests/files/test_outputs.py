@@ -248,7 +248,7 @@ def test_processes_that_save_one_name_all_end_with_one_whole_file(
 ) -> None:
     (tmp_path / "film").write_bytes(film)
     children = [child(outputs, tmp_path / "film") for _ in range(3)]
-    assert [process.communicate(timeout=20)[0].strip() for process in children] == ["saved"] * 3
+    assert [process.communicate(timeout=100)[0].strip() for process in children] == ["saved"] * 3
     assert (outputs.directory / "a.mp4").read_bytes() == film
     assert names(outputs) == ["a.mp4"]
 
@@ -257,7 +257,7 @@ def test_processes_that_save_one_name_all_end_with_one_whole_file(
 @pytest.mark.anyio
 async def test_a_disk_that_fills_keeps_the_part_for_later(outputs: Outputs, film: bytes, tmp_path: Path) -> None:
     (tmp_path / "film").write_bytes(film)
-    said = child(outputs, tmp_path / "film", limit=120_000).communicate(timeout=20)[0]
+    said = child(outputs, tmp_path / "film", limit=120_000).communicate(timeout=100)[0]
     assert said.startswith("storage_unavailable")
     assert "is full" in said
     assert (outputs.directory / "a.mp4.part").stat().st_size == 120_000
@@ -274,16 +274,16 @@ def test_a_really_full_disk_is_named(outputs: Outputs, film: bytes, tmp_path: Pa
     outputs.directory.mkdir()
     script = f'mount -t tmpfs -o size=17m tmpfs "{outputs.directory}" && exec "$@"'
     small = child(outputs, tmp_path / "film", before=("unshare", "-m", "sh", "-c", script, "sh"))
-    said = small.communicate(timeout=20)[0]
+    said = small.communicate(timeout=100)[0]
     if small.returncode:
         pytest.skip("no mount here")
     assert said == "saved\n"
     (tmp_path / "big").write_bytes(film + (2_000_000).to_bytes(4, "big") + b"free" + bytes(1_999_992))
     large = child(outputs, tmp_path / "big", before=("unshare", "-m", "sh", "-c", script, "sh"))
-    assert "MB free" in large.communicate(timeout=20)[0]
+    assert "MB free" in large.communicate(timeout=100)[0]
     filled = script.replace("&&", f'&& head -c 17M /dev/zero > "{outputs.directory}/x";', 1)
     full = child(outputs, tmp_path / "film", before=("unshare", "-m", "sh", "-c", filled, "sh"))
-    assert "is full" in full.communicate(timeout=20)[0]
+    assert "is full" in full.communicate(timeout=100)[0]
 
 
 @pytest.mark.anyio

@@ -109,5 +109,5 @@ sys.stdout.buffer.write(sheet.columns.to_bytes(1, "big") + sheet.jpeg)
 def test_without_pillow_ffmpeg_makes_the_same(encoder: Encoder, pictures: list[Path]) -> None:
     command = [sys.executable, "-W", "error", "-c", WITHOUT_PILLOW, encoder.path, *map(str, pictures)]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    said = subprocess.run(command, capture_output=True, timeout=20, env=env, check=True).stdout
+    said = subprocess.run(command, capture_output=True, timeout=100, env=env, check=True).stdout
     assert colours(said[1:], said[0], 4) == [0, 1, 2, 3]

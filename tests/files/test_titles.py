@@ -15,18 +15,18 @@ MOVES = {"index last": [], "index first": ["-movflags", "+faststart"]}
 
 
 async def remuxed(encoder: Encoder, source: Path, target: Path, *args: str) -> Path:
-    await encoder.run(["-i", file_argument(source), "-c", "copy", *args, "-y", file_argument(target)], timeout=20)
+    await encoder.run(["-i", file_argument(source), "-c", "copy", *args, "-y", file_argument(target)], timeout=100)
     return target
 
 
 async def told(encoder: Encoder, path: Path) -> str:
-    return (await encoder.run(["-i", file_argument(path), "-f", "ffmetadata", "pipe:1"], timeout=20)).decode()
+    return (await encoder.run(["-i", file_argument(path), "-f", "ffmetadata", "pipe:1"], timeout=100)).decode()
 
 
 async def sums(encoder: Encoder, path: Path) -> bytes:
     """Return a sum over every packet of every track, as it is stored."""
     args = ["-i", file_argument(path), "-map", "0", "-c", "copy", "-f", "streamhash", "pipe:1"]
-    return await encoder.run(args, timeout=20)
+    return await encoder.run(args, timeout=100)
 
 
 @pytest.mark.anyio
@@ -44,7 +44,7 @@ async def test_a_film_gets_its_title_and_keeps_every_packet(
     assert "encoder=" in words, "what was there stays"
     assert await sums(encoder, tmp_path / "b.mp4") == await sums(encoder, source)
     assert read_facts(tmp_path / "b.mp4") == read_facts(source)
-    await encoder.run(["-xerror", "-i", file_argument(tmp_path / "b.mp4"), "-f", "null", "pipe:1"], timeout=20)
+    await encoder.run(["-xerror", "-i", file_argument(tmp_path / "b.mp4"), "-f", "null", "pipe:1"], timeout=100)
 
 
 @pytest.mark.anyio

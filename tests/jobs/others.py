@@ -28,7 +28,7 @@ def another_process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=100)
 
 
 def hear(process: subprocess.Popen[str]) -> str:

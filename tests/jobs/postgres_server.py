@@ -26,7 +26,7 @@ from kling_tools.jobs.store_postgres import migrate
 
 #: What Debian's package holds; PATH has none of it there.
 DEBIAN = "/usr/lib/postgresql"
-BOUND = 30.0
+BOUND = 120.0
 #: A password that must be seen nowhere.
 PASSWORD = "hush-hush-42"
 _SETTINGS = {

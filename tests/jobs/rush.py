@@ -72,7 +72,7 @@ def crowd(folder: Path, count: int, budget: Budget) -> list[Tally]:
     members = [context.Process(target=_member, args=told, daemon=True) for _ in range(PROCESSES)]
     for member in members:
         member.start()
-    return [won.get(timeout=60) for _ in members]
+    return [won.get(timeout=300) for _ in members]
 
 
 def _member(folder: Path, count: int, budget: Budget, start: Barrier, won: multiprocessing.Queue[Tally]) -> None:

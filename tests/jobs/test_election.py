@@ -49,6 +49,6 @@ def test_a_suspended_watcher_keeps_its_office_and_a_killed_one_loses_it_at_once(
         watcher.send_signal(signal.SIGCONT)
         assert not election.won()
         watcher.kill()
-        watcher.wait(timeout=10)
+        watcher.wait(timeout=50)
         assert election.won()
     election.resign()

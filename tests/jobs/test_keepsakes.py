@@ -82,7 +82,7 @@ async def test_a_film_has_its_words_inside_and_a_poster_beside(
         jpeg = beside(task, ".jpg").read_bytes()
         assert read_header(jpeg, "jpeg").shown == (160, 90)
         source = file_argument(Path(task.outputs[0].path))
-        words = (await encoder.run(["-i", source, "-f", "ffmetadata", "pipe:1"], timeout=20)).decode()
+        words = (await encoder.run(["-i", source, "-f", "ffmetadata", "pipe:1"], timeout=100)).decode()
         assert f"title={PLAN.words}" in words
         assert f"SIMULATED, not a Kling result. kling-mcp task {task.id}" in words
         assert sorted(p.suffix for p in house.outputs.directory.iterdir()) == [".jpg", ".json", ".mp4"]
@@ -92,10 +92,10 @@ async def test_a_poster_is_no_black_frame_unless_all_are(encoder: Encoder, tmp_p
     for name, late in (("late", "gt(N,6)"), ("never", "0")):
         picture = f"nullsrc=s=96x54:r=10:d=1,geq=lum='16+200*{late}*gt(X,40)':cb=128:cr=128"
         args = ["-f", "lavfi", "-i", picture, "-c:v", "libx264", "-pix_fmt", "yuv420p", file_argument(tmp_path / name)]
-        await encoder.run([*args[:-1], "-f", "mp4", args[-1]], timeout=20)
+        await encoder.run([*args[:-1], "-f", "mp4", args[-1]], timeout=100)
         gray = ["-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"]
         jpeg = await poster(encoder, tmp_path / name)
-        pixels = await encoder.run(["-f", "image2pipe", "-i", "pipe:0", *gray], timeout=20, stdin=jpeg)
+        pixels = await encoder.run(["-f", "image2pipe", "-i", "pipe:0", *gray], timeout=100, stdin=jpeg)
         assert (max(pixels) > 150) is (name == "late")
 
 

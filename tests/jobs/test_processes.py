@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 async def test_eight_processes_buy_one_of_the_same_and_no_more_than_the_days_money(tmp_path: Path) -> None:
     race = [sys.executable, str(ROOT / "tests" / "grids" / "race.py"), "--at", str(tmp_path)]
     done = await asyncio.to_thread(
-        subprocess.run, race, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
+        subprocess.run, race, capture_output=True, text=True, timeout=300, check=False, stdin=subprocess.DEVNULL
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "right" in done.stdout

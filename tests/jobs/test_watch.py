@@ -59,7 +59,7 @@ class LoopClock(HandClock):
         self.end = self.time + seconds
         self.over.clear()
         self.on.set()
-        await asyncio.wait_for(self.over.wait(), 20)
+        await asyncio.wait_for(self.over.wait(), 100)
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ class Ear:
         writer.close()
 
     async def bodies(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.heard) < count:
                 await asyncio.sleep(0.01)
         return [json.loads(raw) for _, raw in self.heard]
@@ -56,7 +56,7 @@ async def listening(status: int = 200) -> AsyncIterator[Ear]:
 
 
 async def told(house: House, count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(found := (await house.bare.get("/sandbox/callbacks")).json()) < count:
             await asyncio.sleep(0.01)
     return found

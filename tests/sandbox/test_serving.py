@@ -23,7 +23,7 @@ async def served(state: Path, *faults: Fault) -> AsyncIterator[httpx2.AsyncClien
     config = SandboxConfig(state_dir=state, faults=faults)
     server = asyncio.create_task(serve(config, port=0, on_started=started.set_result))
     try:
-        url = await asyncio.wait_for(started, 5)
+        url = await asyncio.wait_for(started, 25)
         headers = {"authorization": f"Bearer {API_KEY}"}
         async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=5) as client:
             yield client
@@ -65,7 +65,7 @@ async def test_a_reset_reaches_the_caller_as_a_tcp_reset(tmp_path):
         reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
         writer.write(b"GET /tasks?task_ids=1 HTTP/1.1\r\nhost: x\r\n\r\n")
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 25)
         writer.close()
 
 

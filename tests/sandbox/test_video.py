@@ -185,4 +185,4 @@ async def test_without_an_encoder_tasks_still_work_and_the_file_says_what_is_mis
 async def test_five_seconds_are_drawn_in_bearable_time(studio, tmp_path):
     begun = time.perf_counter()
     await film(studio, tmp_path)
-    assert time.perf_counter() - begun < 15  # 1.6 s alone; the bound only catches something badly wrong
+    assert time.perf_counter() - begun < 60  # 1.6 s alone; the bound only catches something badly wrong

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 ROOT = Path(__file__).parents[2]
-BOUND = 60.0
+BOUND = 240.0
 
 
 class Process(Protocol):

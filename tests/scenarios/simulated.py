@@ -56,7 +56,7 @@ class Simulated:
 
     def _get(self, path: str, body: bytes | None = None) -> Any:
         headers = {"content-type": "application/json"}
-        with urlopen(Request(self.url + path, data=body, headers=headers), timeout=10) as answer:
+        with urlopen(Request(self.url + path, data=body, headers=headers), timeout=50) as answer:
             found = json.loads(answer.read())
         return found.get("tasks", found) if isinstance(found, dict) else found
 
@@ -67,7 +67,7 @@ def any_film() -> Path:
     film = Path(tempfile.mkdtemp(prefix="kling-any-film-")) / "film.mp4"
     sources = ["-f", "lavfi", "-i", "color=teal:s=1280x720:r=24:d=5", "-f", "lavfi", "-i", "sine=220:d=5"]
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
-    subprocess.run([find_ffmpeg(), "-v", "error", *sources, *coding, str(film)], check=True, timeout=60)
+    subprocess.run([find_ffmpeg(), "-v", "error", *sources, *coding, str(film)], check=True, timeout=300)
     return film
 
 
@@ -86,7 +86,7 @@ async def simulating(
     asked = SandboxConfig(**settings)
     serving = asyncio.create_task(serve(asked, port=0, on_started=started.set_result, app=make(asked)))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             url = await started
         yield Simulated(url, home)
     finally:

@@ -213,7 +213,7 @@ async def _bought(
 
 
 async def _seen(shop: Shop, remote: Remote) -> Observation:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             (seen,) = await shop.client.look([remote])
             if seen.status == "succeeded":

@@ -42,7 +42,7 @@ async def test_a_server_killed_while_it_buys_leaves_one_task_or_none(tmp_path: P
             await first.kill()
         async with hosting(kling.env()) as second:
             known = (await second.facts("list_tasks"))["tasks"]
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(bought := await kling.tasks()) > len(known):
                     known = (await second.facts("list_tasks"))["tasks"]
             if bought:
@@ -61,7 +61,7 @@ async def test_a_create_cancelled_right_after_sending_leaves_no_task_or_one_that
                 await host.send("tools/call", {"name": "create_video", "arguments": arguments})
                 await asyncio.sleep(number * 0.01)
                 await host.tell("notifications/cancelled", {"requestId": host.last, "reason": "changed my mind"})
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(180):
                 while True:
                     listed = (await host.facts("list_tasks"))["tasks"]
                     if not any(task["status"] in {"queued", "unsure"} for task in listed):
@@ -109,7 +109,7 @@ async def test_a_server_in_the_middle_of_a_wait_still_answers_other_calls_at_onc
         task_id = (await host.facts("create_video", prompt="slow clouds"))["task_id"]
         waiting = {"task_id": task_id, "wait_seconds": 50}
         await host.send("tools/call", {"name": "check_status", "arguments": waiting, "_meta": {"progressToken": 1}})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for _ in range(20):
                 await host.ask("ping", {})
             assert len((await host.facts("list_tasks"))["tasks"]) == 1

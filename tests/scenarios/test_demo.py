@@ -37,7 +37,7 @@ async def run(*words: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": paths, **env},
         cwd=cwd,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 90)
+    said, _ = await asyncio.wait_for(process.communicate(), 450)
     return process.returncode or 0, said.decode()
 
 
@@ -46,7 +46,7 @@ async def probe(path: Path) -> str:
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     words = (find_ffmpeg(), "-hide_banner", "-i", str(path))
     process = await asyncio.create_subprocess_exec(*words, stderr=pipe, stdout=nowhere)
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), 150)
     return said.decode()
 
 
@@ -55,7 +55,7 @@ async def middle_frame(path: Path, to: Path) -> Image.Image:
     process = await asyncio.create_subprocess_exec(
         find_ffmpeg(), "-loglevel", "error", "-y", "-ss", "2.5", "-i", str(path), "-frames:v", "1", str(to)
     )
-    assert await asyncio.wait_for(process.wait(), 30) == 0
+    assert await asyncio.wait_for(process.wait(), 150) == 0
     return Image.open(to).convert("RGB")
 
 

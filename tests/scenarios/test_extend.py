@@ -74,4 +74,4 @@ def _loudness(film: Path, start: float, end: float) -> float:
 
 def _ffmpeg(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = [find_ffmpeg(), "-nostdin", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, timeout=30, stdin=subprocess.DEVNULL)
+    return subprocess.run(command, check=True, capture_output=True, timeout=150, stdin=subprocess.DEVNULL)

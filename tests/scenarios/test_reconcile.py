@@ -68,7 +68,7 @@ async def command(env: Mapping[str, str], *words: str) -> tuple[int, str]:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **env},
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    said, _ = await asyncio.wait_for(process.communicate(), 300)
     assert process.returncode is not None
     return process.returncode, said.decode()
 

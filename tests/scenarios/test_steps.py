@@ -76,7 +76,7 @@ async def _brought(folder: Path, task_id: str, calls: int) -> None:
             (document,) = db.execute("SELECT document FROM tasks WHERE id = ?", (task_id,)).fetchone()
         return len(json.loads(document)["prepared"])
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while await asyncio.to_thread(known) < calls:
             await asyncio.sleep(0.02)
 

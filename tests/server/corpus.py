@@ -231,7 +231,7 @@ def films_and_sounds(encoder: Encoder, folder: Path) -> Iterator[Case]:
         outputs += [*only, *(["-c:v", "vp8", "-b:v", "100k"] if name == "webm" else []), "-t", "3"]
         outputs.append(file_argument(folder / f"a.{name}"))
     sources = ["-f", "lavfi", "-i", "testsrc2=s=64x36:r=5:d=3", "-f", "lavfi", "-i", "sine=d=3:sample_rate=16000"]
-    asyncio.run(encoder.run([*sources, *outputs], timeout=30))
+    asyncio.run(encoder.run([*sources, *outputs], timeout=150))
     whole = {name: (folder / f"a.{name}").read_bytes() for name in names}
     mp4 = whole["mp4"]
     films = {

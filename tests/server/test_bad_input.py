@@ -35,7 +35,7 @@ from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 #: Words of our tools' inside, which tell an agent nothing.
 FOREIGN = re.compile(r"pydantic|Input should|Traceback|Errno|validation|dictionary|boolean|string|integer", re.I)
 
@@ -145,7 +145,7 @@ async def asked(kling: Simulated) -> list[str]:
     """Return every call of the API that reached the simulated Kling."""
 
     def read() -> list[dict[str, Any]]:
-        with urlopen(f"{kling.url}/sandbox/requests", timeout=10) as answer:
+        with urlopen(f"{kling.url}/sandbox/requests", timeout=50) as answer:
             log: list[dict[str, Any]] = json.load(answer)
         return log
 
@@ -262,7 +262,7 @@ def on_a_full_disk(folder: Path) -> list[str]:
         pytest.skip("needs a mount of its own")
     script = f'mount -t tmpfs -o size=64k tmpfs "{folder}" && {{ head -c 1M /dev/zero > "{folder}/x"; exec "$@"; }}'
     before = [unshare, "-m", "sh", "-c", script, "sh"]
-    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=10).returncode:
+    if subprocess.run([*before, "true"], capture_output=True, check=False, timeout=50).returncode:
         pytest.skip("no mount here")
     return before
 

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(sys.platform == "win32", reason="pipes, links and sparse files of POSIX"),
 ]
-PATIENCE = 90.0
+PATIENCE = 360.0
 
 
 async def surprises(folder: Path, cases: Iterable[Case]) -> str:
@@ -103,7 +103,7 @@ def test_a_bomb_and_a_file_of_two_gigabytes_cost_a_second_and_50_mb_at_most(tmp_
             (tmp_path / case.name).write_bytes(data)
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", MEASURED, str(tmp_path), *sorted(names)]
-    done = subprocess.run(command, capture_output=True, timeout=60, env=env, check=True)
+    done = subprocess.run(command, capture_output=True, timeout=300, env=env, check=True)
     for name, (said, seconds, megabytes) in json.loads(done.stdout).items():
         assert said != "taken"
         assert seconds < 1, (name, seconds)

@@ -20,7 +20,7 @@ from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
 

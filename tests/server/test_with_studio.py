@@ -13,7 +13,7 @@ from tests.server.acting import Era, both_eras, settings_in, text_of
 
 from kling_mcp.app import build_server
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 async def ended(client: Client, task_id: str) -> CallToolResult:

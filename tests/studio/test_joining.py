@@ -40,7 +40,7 @@ async def a_result(house: House, source: Path, name: str, **changes: object) -> 
 async def at_rest(task_id: str) -> None:
     """Wait until nobody here works on a film."""
     if work := [t for t in asyncio.all_tasks() if t.get_name() == f"join {task_id}"]:
-        await asyncio.wait(work, timeout=20)
+        await asyncio.wait(work, timeout=100)
 
 
 async def joined(studio: Studio, **wish: object) -> TaskFacts:
@@ -162,7 +162,7 @@ async def test_a_process_killed_over_a_join_leaves_no_film_and_the_next_one_make
         await house.open_again()
         next_one = Workshop(house.journal, house.orders, house.outputs)
         next_one.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not (made := await house.task(task.id)).status.ended:
                 await asyncio.to_thread(int)
         await next_one.stop()

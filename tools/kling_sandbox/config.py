@@ -24,6 +24,7 @@ class SandboxConfig:
     `webhook_secrets` (whsec_<base64>) callbacks are signed; two of them is a rotation (kling-official 8.2).
     How the real API treats an external id that was used before is not known: with `refuses_repeats` it is refused,
     without it each call buys. `film` is served in place of every video, for trials of thousands that nobody looks at.
+    `hasty` films are drawn coarser, in half the time; so are all where time runs twenty times as fast as life.
     """
 
     state_dir: Path
@@ -38,3 +39,4 @@ class SandboxConfig:
     webhook_secrets: tuple[str, ...] = ()
     refuses_repeats: bool = True
     film: Path | None = None
+    hasty: bool = False

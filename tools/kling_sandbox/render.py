@@ -149,4 +149,5 @@ def _still(workshop: Workshop, source: Path, work: Path) -> Path:
 
 
 def _hasty(workshop: Workshop) -> bool:
-    return workshop.desk.config.speed >= film.HASTE
+    config = workshop.desk.config
+    return config.hasty or config.speed >= film.HASTE
