@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 from mcp.server.extension import Extension
 
+from kling_mcp.asking import seal
 from kling_mcp.bridge import OperationServer
 from kling_mcp.gallery.offer import gallery
 from kling_mcp.house import OpenStudio
@@ -81,6 +82,7 @@ def build_server(
         shelf=Shelf(settings),
         images=settings.images,
         withheld=[operation.name for operation in ALL],
+        request_state_security=seal(settings),
         extensions=extensions() if beyond is None else beyond,
     )
 

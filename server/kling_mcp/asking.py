@@ -7,6 +7,8 @@ is asked anew, and posted twice it finds the task that it bought. A host that ca
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
 from mcp.server.mcpserver import Context
+from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp.types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 
@@ -23,6 +26,7 @@ from kling_tools.model.errors import NeedsConfirmation, NotAgreed, quoted
 from kling_tools.model.requests import Request, SpendingRequest
 from kling_tools.model.tasks import Task
 from kling_tools.operations.operation import Answer
+from kling_tools.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,21 @@ MOST_QUESTIONS = 3
 
 Run = Callable[[Any], Awaitable[Answer]]
 Reply = Literal["yes", "no", "dismissed"]
+
+
+def seal(settings: Settings) -> RequestStateSecurity | None:
+    """Return what seals a question, so that every replica, and this server after a restart, takes its answer.
+
+    Made from the credentials, which nobody else has, and for one journal: another one does not know what was bought.
+    Without credentials None: each process takes answers to its own questions.
+    """
+    credential = settings.api_key or settings.secret_key
+    if not credential:
+        return None
+    journal = settings.database_url or settings.data_dir
+    return RequestStateSecurity(
+        keys=[hmac.digest(credential.encode(), f"questions {journal}".encode(), hashlib.sha256)]
+    )
 
 
 async def asked(context: Context[Any, Any], request: Request, run: Run) -> Answer | InputRequiredResult:

@@ -1,8 +1,9 @@
 """Telling clients that something moved: whoever subscribed to a task, and whoever has the list of them.
 
 Moves come from the studio, its own and those of other processes. They are gathered for a moment, so that a burst is one
-notice for each address. Since 2026-07-28 a client listens on a stream of its own, which the SDK serves from a bus;
-before, it subscribed on its connection, and those are kept here for as long as the connection lives.
+notice for each address; nobody is told of another caller's. Since 2026-07-28 a client listens on a stream of its own,
+which the SDK serves from a bus; before, it subscribed on its connection, and those are kept here for as long as the
+connection lives.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
-from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
+import anyio.lowlevel
+from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
+
+from kling_mcp.callers import calling
 
 if TYPE_CHECKING:
     from kling_tools.jobs.moves import Move
@@ -26,8 +30,8 @@ log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.1
 #: A client that takes nothing for so long is not told any more.
 SEND_SECONDS = 5.0
-#: Addresses that one connection may subscribe to.
-MOST_SUBSCRIBED = 1000
+#: Addresses that one connection may subscribe to, and letters of one.
+MOST_SUBSCRIBED, LONGEST_ADDRESS = 1000, 500
 #: Tasks whose last status is kept, so that what is no news is not told.
 MOST_KNOWN = 20_000
 
@@ -52,18 +56,43 @@ class Line(Protocol):
         ...
 
 
+class Bus:
+    """Where streams of the newer protocol listen: each hears what is its caller's, or nobody knows whose."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[object, tuple[str, Callable[[ServerEvent], None]]] = {}
+
+    async def publish(self, event: ServerEvent, caller: str | None = None) -> None:
+        """Tell who listens; a checkpoint lets streams take it before there is more."""
+        for whose, listener in list(self._listeners.values()):
+            if caller is None or caller == whose:
+                listener(event)
+        await anyio.lowlevel.checkpoint()
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        """Tell a listener from now on, as the caller whose request this is; return what ends it."""
+        key = object()
+        self._listeners[key] = (calling(), listener)
+
+        def leave() -> None:
+            self._listeners.pop(key, None)
+
+        return leave
+
+
 class Notices:
     """Who wants to be told what, and what is still to be told."""
 
     def __init__(self, *, patience: float = SEND_SECONDS) -> None:
         self._patience = patience
-        self.bus = InMemorySubscriptionBus()
+        self.bus = Bus()
         self._since = 0.0
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._updated: dict[str, None] = {}
-        self._listed = False
+        self._known: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
+        self._updated: dict[tuple[str | None, str], None] = {}
+        self._listed: set[str | None] = set()
         self._news = anyio.Event()
         self._over = False
+        self._callers: dict[Line, str] = {}
         self._subscribed: dict[Line, set[str]] = {}
         self._listing: set[Line] = set()
 
@@ -79,16 +108,17 @@ class Notices:
     def hear(self, move: Move) -> None:
         """Take a move, unless it is no news."""
         status = move.status.shown if move.status else "ended"
-        before = self._known.get(move.task_id)
+        before, whose = self._known.get(move.task_id, (None, None))
+        caller = whose if move.caller is None else move.caller
         if before == status or (status == "ended" and before in ENDED):
             return
-        self._known[move.task_id] = status
+        self._known[move.task_id] = (status, caller)
         self._known.move_to_end(move.task_id)
         if len(self._known) > MOST_KNOWN:
             self._known.popitem(last=False)
-        self._updated |= dict.fromkeys(_addresses(move, status))
+        self._updated |= dict.fromkeys((caller, uri) for uri in _addresses(move, status))
         if before is None and (move.created is None or move.created >= self._since):
-            self._listed = True
+            self._listed.add(caller)
         self._news.set()
 
     # --- clients of the older protocol --------------------------------------------------------------------------------
@@ -97,12 +127,14 @@ class Notices:
         """Tell a connection from now on when this address changes.
 
         Raises:
-            MCPError: it has too many.
+            MCPError: it has too many, or this is none of ours.
         """
+        if len(uri) > LONGEST_ADDRESS:
+            raise MCPError(INVALID_PARAMS, f"No address has more than {LONGEST_ADDRESS} letters.")
         wanted = self._subscribed.get(line)
         if wanted is None:
             wanted = self._subscribed[line] = set()
-            line.at_end(lambda: self._forget(line))
+            self._keep(line)
         if uri not in wanted and len(wanted) >= MOST_SUBSCRIBED:
             raise MCPError(INVALID_PARAMS, f"No more than {MOST_SUBSCRIBED} subscriptions; end some.", {"uri": uri})
         wanted.add(uri)
@@ -115,9 +147,14 @@ class Notices:
         """Tell a connection from now on when the list of resources changes: it has seen one."""
         if line not in self._listing:
             self._listing.add(line)
-            line.at_end(lambda: self._forget(line))
+            self._keep(line)
+
+    def _keep(self, line: Line) -> None:
+        self._callers[line] = calling()
+        line.at_end(lambda: self._forget(line))
 
     def _forget(self, line: Line) -> None:
+        self._callers.pop(line, None)
         self._subscribed.pop(line, None)
         self._listing.discard(line)
 
@@ -140,22 +177,24 @@ class Notices:
                 return
             await anyio.sleep(GATHER_SECONDS)
             updated, listed = list(self._updated), self._listed
-            self._updated, self._listed, self._news = {}, False, anyio.Event()
+            self._updated, self._listed, self._news = {}, set(), anyio.Event()
             try:
                 await self._tell(updated, listed)
             except Exception:  # telling is a service; nothing that was paid for hangs on it
                 log.exception("clients could not be told")
 
-    async def _tell(self, updated: list[str], listed: bool) -> None:
-        if listed:
-            await self.bus.publish(ResourcesListChanged())
-        for uri in updated:
-            await self.bus.publish(ResourceUpdated(uri=uri))
+    async def _tell(self, updated: list[tuple[str | None, str]], listed: set[str | None]) -> None:
+        for caller in listed:
+            await self.bus.publish(ResourcesListChanged(), caller)
+        for caller, uri in updated:
+            await self.bus.publish(ResourceUpdated(uri=uri), caller)
         async with anyio.create_task_group() as tasks:
-            for line in {*self._subscribed, *self._listing}:
-                wanted = [uri for uri in updated if uri in self._subscribed.get(line, ())]
-                if wanted or (listed and line in self._listing):
-                    tasks.start_soon(self._tell_one, line, wanted, listed and line in self._listing)
+            for line, whose in self._callers.items():
+                told, asked = {None, whose}, self._subscribed.get(line, ())
+                wanted = [uri for caller, uri in updated if caller in told and uri in asked]
+                changed = line in self._listing and not told.isdisjoint(listed)
+                if wanted or changed:
+                    tasks.start_soon(self._tell_one, line, wanted, changed)
 
     async def _tell_one(self, line: Line, updated: list[str], listed: bool) -> None:
         with anyio.move_on_after(self._patience) as patience:

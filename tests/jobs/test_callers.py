@@ -14,7 +14,7 @@ from tests.promises import keeps
 
 from kling_tools.jobs.ledger import Budget
 from kling_tools.jobs.questions import Search
-from kling_tools.model.errors import OverBudget
+from kling_tools.model.errors import OverBudget, UnknownTask
 from kling_tools.model.tasks import Claimed, Task
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
@@ -48,6 +48,15 @@ async def test_the_same_request_of_two_callers_is_two_wishes_and_of_one_it_is_on
         assert not (await journal.enqueue(of("bob"), RICH, again=False)).repeated
         again = await journal.enqueue(of("ann"), RICH, again=False)
         assert (again.repeated, again.task.id) == (True, first.task.id)
+
+
+@keeps("no-leak")
+async def test_the_id_of_another_callers_task_leads_to_nothing(tmp_path: Path) -> None:
+    async with a_journal(tmp_path) as journal:
+        anns = (await journal.enqueue(of("ann"), RICH, again=False)).task
+        with pytest.raises(UnknownTask):
+            await journal.enqueue(replace(anns, caller="bob"), RICH, again=False)
+        assert await journal.of("bob").spent_today(simulated=False) == 0
 
 
 @keeps("within-budget")

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx2
@@ -38,12 +39,15 @@ class Served:
         return (self.home / "stderr").read_text()
 
     @asynccontextmanager
-    async def session(self, token: str, era: Era) -> AsyncIterator[Client]:
-        """Open a session as the caller who has this token."""
+    async def session(
+        self, token: str, era: Era, heard: Callable[[Any], Awaitable[None]] | None = None
+    ) -> AsyncIterator[Client]:
+        """Open a session as the caller who has this token; `heard` takes what the server says unasked."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:
             with anyio.fail_after(PATIENCE):
-                async with Client(streamable_http_client(f"{self.url}/mcp", http_client=http), mode=era) as client:
+                wire = streamable_http_client(f"{self.url}/mcp", http_client=http)
+                async with Client(wire, mode=era, message_handler=heard) as client:
                     yield client
 
 

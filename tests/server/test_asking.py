@@ -175,6 +175,34 @@ async def test_an_answer_that_is_posted_again_buys_nothing_more(tmp_path: Path) 
         assert await how_many(client) == 1
 
 
+@keeps("nothing-twice")
+@pytest.mark.anyio
+async def test_any_server_at_the_same_journal_takes_an_answer_and_no_other_does(tmp_path: Path) -> None:
+    yes = {"consent": ElicitResult(action="accept", content={"agree": True})}
+    wish, keyed = {**FOX, "again": True}, {"api_key": "not a real one, and as long", "provider": "sandbox"}
+    made: list[CallToolResult] = []
+    async with a_host(a_house(tmp_path, **keyed), "auto", Person()) as client:
+        asked = await client.session.call_tool("create_video", wish, allow_input_required=True)
+        assert isinstance(asked, InputRequiredResult)
+    for folder, changes, taken in (
+        (tmp_path, keyed, True),
+        (tmp_path, keyed, True),
+        (tmp_path / "other", keyed, False),
+        (tmp_path, {**keyed, "api_key": "somebody else's key"}, False),
+        (tmp_path, {}, False),
+    ):
+        async with a_host(a_house(folder, **changes), "auto", Person()) as client:
+            post = client.session.call_tool(
+                "create_video", wish, input_responses=yes, request_state=asked.request_state
+            )
+            if taken:
+                made.append(await post)
+                continue
+            with pytest.raises(MCPError, match="requestState"):
+                await post
+    assert len({one.structured_content["task_id"] for one in made}) == 1, [text_of(one) for one in made]
+
+
 @pytest.mark.anyio
 async def test_a_question_without_its_state_is_asked_again(tmp_path: Path) -> None:
     yes = {"consent": ElicitResult(action="accept", content={"agree": True})}

@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import httpx2
 import pytest
 from mcp.shared.exceptions import MCPError
 from tests.promises import keeps
 from tests.server.acting import Era, both_eras, text_of
 from tests.server.serving import ANN, BOB, Served, a_server
+from tests.server.test_notices import LIST, Ear, listening
 from tests.studio.test_callbacks import SECRET, WRONG, about, signature
 
+from kling_mcp.notices import ACCOUNT, GATHER_SECONDS, TASKS
 from kling_tools.client import callbacks
 from kling_tools.clock import SystemClock
 from kling_tools.connect import SANDBOX_ADDRESS, SANDBOX_KEY
@@ -95,6 +98,25 @@ async def test_two_callers_know_nothing_of_each_other(served: Served, era: Era) 
         assert task not in text_of(await bob.call_tool("list_tasks", {}))
         assert task in text_of(await ann.call_tool("list_tasks", {}))
         assert (await bob.call_tool("get_account", {})).structured_content["spending"] == []
+
+
+@both_eras
+@keeps("no-leak")
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+async def test_a_caller_is_told_of_nothing_that_another_does(served: Served, era: Era) -> None:
+    anns, bobs = Ear(), Ear()
+    async with (
+        served.session(ANN, era, anns) as ann,
+        served.session(BOB, era, bobs) as bob,
+        listening(ann, anns, era, TASKS),
+        listening(bob, bobs, era, TASKS, ACCOUNT),
+    ):
+        assert not (await ann.call_tool("create_video", {"prompt": f"a heron, {era}"})).is_error
+        await anns.until(TASKS, LIST)
+        await anyio.sleep(2 * GATHER_SECONDS)
+        assert bobs.heard == []
+        assert not (await bob.call_tool("create_video", {"prompt": f"a heron, {era}"})).is_error
+        await bobs.until(TASKS, ACCOUNT, LIST)
 
 
 async def test_a_session_of_one_caller_does_not_open_for_another(served: Served) -> None:

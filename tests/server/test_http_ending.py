@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.skipif(os.name == "nt", reason="sig
 OUTSIDE = {
     "nothing": ({}, "KLING_HTTP_TOKEN"),
     "a token that a host did not expand": ({"KLING_HTTP_TOKEN": "${TOKEN}"}, "KLING_HTTP_TOKEN is missing"),
+    "a name whose token is not set": ({"KLING_HTTP_TOKEN": "ann:,bob:secret"}, "name:token"),
+    "no token at all": ({"KLING_HTTP_TOKEN": ","}, "name:token"),
     "one name twice": ({"KLING_HTTP_TOKEN": "a:one,a:two"}, "each name once"),
     "an issuer without a resource": ({"KLING_OAUTH_ISSUER": "https://login.example"}, "KLING_OAUTH_RESOURCE"),
     "a resource in the clear": (
@@ -43,6 +45,20 @@ def test_what_lets_somebody_in_lets_the_server_start() -> None:
     oauth = {"KLING_OAUTH_ISSUER": "https://login.example", "KLING_OAUTH_RESOURCE": "https://kling.example/mcp"}
     assert refusal(Settings.from_env(oauth), "0.0.0.0") == ""
     assert "KLING_HTTP_TOKEN" in refusal(Settings.from_env({"KLING_HTTP_TOKEN": "${TOKEN}"}), "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "env", [{"KLING_CALLBACK_URL": "https://kling.example"}, {"KLING_HTTP_HOSTS": "localhost,kling.example"}], ids=str
+)
+def test_a_public_name_needs_a_door_also_behind_a_proxy_on_this_machine(env: dict[str, str]) -> None:
+    assert "kling.example can be reached" in refusal(Settings.from_env(env), "127.0.0.1")
+    assert refusal(Settings.from_env({**env, "KLING_HTTP_TOKEN": ANN}), "127.0.0.1") == ""
+
+
+def test_names_of_this_machine_need_no_token() -> None:
+    env = {"KLING_CALLBACK_URL": "http://127.0.0.1:8765", "KLING_HTTP_HOSTS": "localhost:8765,[::1]:8765"}
+    assert refusal(Settings.from_env(env), "127.0.0.1") == ""
+    assert "[::1 can be reached" in refusal(Settings.from_env({"KLING_HTTP_HOSTS": "[::1"}), "127.0.0.1")
 
 
 def test_the_command_says_what_to_set_and_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:

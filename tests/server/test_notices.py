@@ -19,7 +19,7 @@ from tests.server.acting import Era, both_eras, serving, settings_in, text_of
 from tests.server.reaching import PATIENCE, Wire, every_wire, reached, served
 
 from kling_mcp.app import build_server
-from kling_mcp.notices import MOST_SUBSCRIBED, Notices
+from kling_mcp.notices import LONGEST_ADDRESS, MOST_SUBSCRIBED, Notices
 from kling_tools.jobs.moves import Move
 from kling_tools.model.status import Status
 from kling_tools.studio import Studio
@@ -165,6 +165,8 @@ async def test_one_client_cannot_subscribe_to_everything() -> None:
         notices.subscribe(silent, "kling://tasks")
     notices.unsubscribe(silent, "kling://tasks/0")
     notices.subscribe(silent, "kling://tasks")
+    with pytest.raises(MCPError, match="No address"):
+        notices.subscribe(Silent(), "kling://" + "x" * LONGEST_ADDRESS)
 
 
 async def test_a_client_that_takes_nothing_keeps_nobody_waiting_for_long() -> None:
@@ -183,7 +185,7 @@ async def test_a_client_that_takes_nothing_keeps_nobody_waiting_for_long() -> No
 
 def a_move(task_id: str = "k1", status: Status | None = Status.PROCESSING, created: float | None = 5.0) -> Move:
     """Return a move."""
-    return Move(task_id, status, created, "")
+    return Move(task_id, status, created, "", None)
 
 
 @pytest.mark.parametrize(

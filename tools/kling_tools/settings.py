@@ -328,10 +328,13 @@ class _Reader:
     def tokens(self, name: str) -> tuple[tuple[str, str], ...]:
         """Return callers and their tokens; one token alone is the owner's, whose name is empty."""
         found: dict[str, str] = {}
-        for part in filter(None, (part.strip() for part in self.text(name).split(","))):
+        given = self.text(name)
+        for part in (part.strip() for part in given.split(",") if given):
             match = _CALLER.fullmatch(part)
             caller, token = (match[1], match[2]) if match else ("", part)
-            if caller in found or token in found.values() or not token.isascii() or " " in token:
+            # Where a variable was not set, `ann:` is left of it: no token, and least of all the owner's.
+            empty = not token or token.endswith(":")
+            if empty or caller in found or token in found.values() or not token.isascii() or " " in token:
                 # Not repeated here: what looks wrong may still be a token.
                 self.problems.append(f"{name} has to be one token, or name:token,name:token with each name once.")
                 return ()

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
@@ -69,12 +70,25 @@ def refusal(settings: Settings, host: str) -> str:
     wrong = [p for p in settings.problems if p.startswith(("KLING_HTTP_", "KLING_OAUTH_"))]
     if wrong:
         return " ".join(wrong)
-    if not (settings.http_tokens or settings.oauth_issuer or is_loopback(host)):
-        return (
-            f"{host} can be reached from other machines, and everybody there could spend your money. Say who may come "
-            "in: set KLING_HTTP_TOKEN, or KLING_OAUTH_ISSUER and KLING_OAUTH_RESOURCE. Or serve on 127.0.0.1."
-        )
-    return ""
+    if settings.http_tokens or settings.oauth_issuer:
+        return ""
+    # Whoever gave the server a public name has a proxy in front, and what that passes on comes from this machine.
+    named = [host, *map(_name_of, (settings.callback_url, *(f"//{name}" for name in settings.http_hosts)))]
+    reached = next((name for name in named if name and not is_loopback(name)), "")
+    if not reached:
+        return ""
+    return (
+        f"{reached} can be reached from other machines, and everybody there could spend your money. Say who may come "
+        "in: set KLING_HTTP_TOKEN, or KLING_OAUTH_ISSUER and KLING_OAUTH_RESOURCE. Or serve on 127.0.0.1 and under no "
+        "other name."
+    )
+
+
+def _name_of(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # no name at all, and so none of this machine's
+        return address
 
 
 def for_callers(settings: Settings) -> Settings:

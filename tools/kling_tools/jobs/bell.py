@@ -16,8 +16,13 @@ class Bell:
     """Rung on every change. Waiters look at the journal themselves: a ring carries no news."""
 
     def __init__(self) -> None:
-        self.last = False
+        self.over = asyncio.Event()
         self._waiting: dict[asyncio.Event, frozenset[str]] = {}
+
+    @property
+    def last(self) -> bool:
+        """Whether it has rung for the last time."""
+        return self.over.is_set()
 
     def ring(self, task_id: str = "") -> None:
         """Wake everyone who waits for anything, and those who wait for this task."""
@@ -27,7 +32,7 @@ class Bell:
 
     def ring_out(self) -> None:
         """Wake everyone for the last time: whoever looks at `last` waits no longer."""
-        self.last = True
+        self.over.set()
         for event in self._waiting:
             event.set()
 

@@ -345,8 +345,8 @@ class Engine:
     def _hear_of(self, account: str, task_id: str, task: Watched | None) -> None:
         watch = self._watches.get(account)
         before = watch.roster[task_id] if watch else None
-        film = known.part_of if (known := task or before) else ""
-        self.on_move(Move.of(task) if task else Move(task_id, None, None, film))
+        film, caller = (before.part_of, before.caller) if before else ("", None)
+        self.on_move(Move.of(task) if task else Move(task_id, None, None, film, caller))
         if watch is None or task == before:
             return
         if task is None:

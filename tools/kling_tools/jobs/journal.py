@@ -80,6 +80,8 @@ class Journal:
             db.alone(f"request {task.fingerprint}")
             # By its id: the person agreed to this very task, and their answer came twice.
             known = get_task(db, task.id) or (None if again else _same_request(db, task, now))
+            if known and known.caller != task.caller:
+                raise self.missing(task.id)
             if known:
                 return Enqueued(known, repeated=True)
             holds: dict[str, Entry] = {}
@@ -103,8 +105,7 @@ class Journal:
         Raises:
             TaskUnreadable: it cannot be told whether there is one.
         """
-        now = self.clock.now()
-        return await self._store.read(lambda db: _same_request(db, task, now))
+        return await self._store.read(lambda db: _same_request(db, task, self.now()))
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
         """Return the film of the same request that lately ended without a result."""
@@ -202,8 +203,7 @@ class Journal:
 
     def missing(self, task_id: str) -> Refused:
         """Return why `get` has left out a task: it cannot be read, or there is none."""
-        there_is_none = UnknownTask(f"There is no task {quoted(task_id, 40)}.")
-        return self.unreadable.get(task_id, there_is_none)
+        return self.unreadable.get(task_id, UnknownTask(f"There is no task {quoted(task_id, 40)}."))
 
     def _readable(self, rows: Iterable[tuple[str, str]]) -> Iterator[Task]:
         """Yield the tasks of these ids and documents, and keep in mind which cannot be read."""

@@ -34,6 +34,7 @@ class Watched:
     trouble: str
     label: str
     part_of: str
+    caller: str
     hinted: float = 0.0
     awaited: float = 0.0
 
@@ -56,6 +57,7 @@ class Watched:
             task.trouble,
             intern(line_of(task)),
             intern(task.part_of),
+            intern(task.caller),
             hinted,
             awaited,
         )

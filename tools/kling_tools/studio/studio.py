@@ -169,8 +169,12 @@ class Studio:
         )
         if submission is None:
             return repeated(enqueued.task, task)
-        done, _ = await asyncio.wait({submission}, timeout=ANSWER_SECONDS)
-        if not done:
+        over = asyncio.ensure_future(self._engine.bell.over.wait())
+        try:
+            await asyncio.wait({submission, over}, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            over.cancel()
+        if not submission.done():
             try:
                 return (await self._journal.get([task.id])).get(task.id, task)
             except StorageUnavailable as error:  # "nothing was spent" would not be true any more
