@@ -35,6 +35,7 @@ WORDS = {
     "Removed": "its files were removed from this disk",
     "Recalled": "its files are wanted again",
     "Withdrawn": "taken back before it was sent",
+    "CalledOff": "taken back by the provider, which takes nothing for it",
     "Adopted": "found at Kling, and taken over",
 }
 

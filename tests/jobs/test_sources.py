@@ -142,7 +142,7 @@ async def test_a_result_of_an_earlier_task_tells_what_its_file_told(tmp_path: Pa
         sound = await finished(house, a_sound(sounds["mp3"]), plan=SPOKEN)
         found = await house.sources.of(LipSync(video=video.id, audio=sound.id))
         assert found[video.id] == Source(
-            kind="video", seconds=2.0, width=160, height=90, has_audio=True, made_here=True
+            kind="video", seconds=2.0, width=160, height=90, has_audio=True, made_here=True, provider="kling"
         )
         assert (found[sound.id].kind, found[sound.id].made_here) == ("audio", True)
         frame = await house.sources.of(CreateVideo(prompt="x", image=video.id))

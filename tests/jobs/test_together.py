@@ -22,8 +22,11 @@ from kling_tools.model.errors import OverBudget
 pytestmark = pytest.mark.anyio
 
 STATES = st.sampled_from(["held", "settled", "released"])
-LINES = st.tuples(st.sampled_from("abc"), st.booleans(), STATES, st.integers(0, 9), st.integers(0, 9))
-SUM = "SELECT day, simulated, sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END) FROM ledger"
+LINES = st.tuples(
+    st.sampled_from("abc"), st.booleans(), STATES, st.integers(0, 9), st.integers(0, 9), st.sampled_from(["", "ann"])
+)
+AMOUNT = "CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END"
+SUM = f"SELECT day, simulated, caller, sum({AMOUNT}) FROM ledger GROUP BY day, simulated, caller"
 
 
 async def test_one_of_many_that_fails_takes_nobody_along_and_leaves_nothing(tmp_path: Path) -> None:
@@ -72,13 +75,11 @@ def test_what_a_day_comes_to_is_always_the_sum_of_its_lines(changes: list[tuple[
         if line is None:
             raw.execute("DELETE FROM ledger WHERE task_id = ?", [key])
         elif raw.execute("SELECT 1 FROM ledger WHERE task_id = ?", [key]).fetchone():
-            raw.execute(
-                "UPDATE ledger SET day = ?, simulated = ?, state = ?, held = ?, charged = ? WHERE task_id = ?",
-                [*line, key],
-            )
+            columns = "day, simulated, state, held, charged, caller"
+            raw.execute(f"UPDATE ledger SET ({columns}) = (?, ?, ?, ?, ?, ?) WHERE task_id = ?", [*line, key])
         else:
-            raw.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?)", [key, *line])
-        kept = {(day, sim): amount for day, sim, amount in raw.execute("SELECT * FROM spent") if amount}
-        summed = {(d, s): amount for d, s, amount in raw.execute(f"{SUM} GROUP BY day, simulated") if amount}
+            raw.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [key, *line])
+        kept = {tuple(whose): amount for *whose, amount in raw.execute("SELECT * FROM spent") if amount}
+        summed = {tuple(whose): amount for *whose, amount in raw.execute(SUM) if amount}
         assert kept == summed
     raw.close()

@@ -42,8 +42,8 @@ async def test_every_task_is_listed_once_newest_first_in_pages(era: Era, tmp_pat
             first, *rest = await pages(client)
             with pytest.raises(MCPError) as caught:
                 await client.list_resources(cursor="bm8gY3Vyc29y")
-    assert [resource.name for resource in first[:5]] == ["tasks", "models", "prices", "account", "guide"]
-    listed = [first[5:], *rest]
+    assert [resource.name for resource in first[:6]] == ["tasks", "models", "prices", "account", "guide", "gallery"]
+    listed = [first[6:], *rest]
     assert [len(page) for page in listed] == [50, 50, 20]
     assert [r.name for page in listed for r in page] == [task.id for task in reversed(tasks)]
     assert (listed[0][0].title, listed[0][0].uri) == ("task 119", f"kling://tasks/{tasks[-1].id}")

@@ -26,6 +26,7 @@ async def test_every_resource_is_listed_with_words_and_can_be_read(era: Era, tmp
             "prices",
             "account",
             "guide",
+            "ui://kling/gallery.html",
         ]
         for resource in listed:
             assert resource.title
