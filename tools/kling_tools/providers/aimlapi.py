@@ -81,7 +81,10 @@ class AimlApi(GatewayDialect):
         return WireCall(method="GET", path=VIDEOS, query=(("generation_id", remote.id),))
 
     def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
-        """Read a task; pictures are none, and nobody can ask for them again."""
+        """Read a task; pictures are none, and nobody can ask for them again, and the account shows none."""
+        if call == self.balance():
+            self.told_balance(answer)
+            return []
         try:
             return [self._read(self._body(answer), answer)]
         except NotFound:

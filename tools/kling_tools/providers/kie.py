@@ -95,7 +95,10 @@ class Kie(GatewayDialect):
         return WireCall(method="GET", path=RECORD, query=(("taskId", remote.id),))
 
     def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
-        """Read a task. One that failed may come with its failure's code as the answer's own."""
+        """Read a task, of which the account shows none; one that failed may come with its failure's code as the answer's."""
+        if call == self.balance():
+            self.told_balance(answer)
+            return []
         task = record(self.opened(answer).get("data"))
         if answer.status < 300 and text(task.get("taskId")):
             return [self._read(task, answer)]

@@ -86,7 +86,10 @@ class PiAPI(GatewayDialect):
         return WireCall(method="GET", path=f"{TASK}/{quote(remote.id, safe='')}")
 
     def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
-        """Read a task; one that was deleted is not there."""
+        """Read a task; one that was deleted is not there, and the account shows none."""
+        if call == self.balance():
+            self.told_balance(answer)
+            return []
         try:
             return [self._read(self._data(answer), answer)]
         except NotFound:
