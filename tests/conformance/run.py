@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300.0
+PATIENCE = 900.0
 
 NODE = "node@22.23.3"
 RELEASED = "@modelcontextprotocol/conformance@0.1.16"

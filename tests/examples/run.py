@@ -36,7 +36,7 @@ from kling_tools.files.mp4 import read_facts  # noqa: E402
 
 #: Of the simulated Kling: films are drawn coarser from here on.
 SPEED = "40"
-INSTALL_SECONDS, RUN_SECONDS = 300.0, 240.0
+INSTALL_SECONDS, RUN_SECONDS = 900.0, 600.0
 ROW = "{:<16}{:>9}{:>9}  {}\n"
 
 
