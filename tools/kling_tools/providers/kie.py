@@ -95,7 +95,7 @@ class Kie(GatewayDialect):
         return WireCall(method="GET", path=RECORD, query=(("taskId", remote.id),))
 
     def seen(self, call: WireCall, answer: WireAnswer) -> list[Observation]:
-        """Read a task, of which the account shows none; one that failed may come with its failure's code as the answer's."""
+        """Read a task; the account shows none. One that failed may come with its failure's code as the answer's own."""
         if call == self.balance():
             self.told_balance(answer)
             return []

@@ -91,3 +91,9 @@ def who_else(quoted: Sequence[tuple[Quote, Account]]) -> str:
     able = [quote.outcome for quote, _ in quoted if isinstance(quote.outcome, Plan)]
     told = [f"provider={plan.route.provider} can, for {plan.price.words()}" for plan in able]
     return f"{'; '.join(told)}." if told else ""
+
+
+def refused_by_all(refused: KlingError, last: KlingError) -> KlingError:
+    """Return the no of the first provider, with why there was no other."""
+    refused.advice = f"{refused.advice} Elsewhere: {last.message} {last.advice}".strip()
+    return refused

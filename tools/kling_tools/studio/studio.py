@@ -42,7 +42,7 @@ from kling_tools.studio.deciding import Decisions, Purchase
 from kling_tools.studio.looking import Look, look, video_bytes
 from kling_tools.studio.paging import cursor_at, search
 from kling_tools.studio.remarks import missing, repeated
-from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Passed, Quote
+from kling_tools.studio.routing import NOBODY_PASSED, PASSES_OVER, Passed, Quote, refused_by_all
 from kling_tools.studio.withdrawing import UNDECIDED, withdraw
 from kling_tools.telemetry import span
 
@@ -145,25 +145,31 @@ class Studio:
                 with span("kling.plan", {}) as planned:
                     bought = await self._decisions.purchase(request, passed)
                     planned.set_attributes(telling.of(bought.task))
+                known = await self._unless_agreed(request, bought, passed)
             except KlingError as error:
-                raise error if refused is None else _refused_by_all(refused, error) from None
+                raise error if refused is None else refused_by_all(refused, error) from None
+            if known is not None:
+                return known
             task = bought.task
             try:
-                return await self._sent(request, bought, passed)
+                return await self._sent(request, bought)
             except PASSES_OVER as error:
                 # Nothing was taken there. What was accepted, or may have been, is never bought elsewhere.
                 if not task.plan.passable or error.spent != "no":
                     raise
                 refused, passed = error, passed.and_over(task.plan.route.provider, error, task.plan.price)
 
-    async def _sent(self, request: SpendingRequest, bought: Purchase, passed: Passed) -> Task:
+    async def _unless_agreed(self, request: SpendingRequest, bought: Purchase, passed: Passed) -> Task | None:
+        """Ask the person who has not agreed; what would not be bought again is returned, and nobody asked."""
+        if self._decisions.is_agreed(request, bought.task, passed):
+            return None
+        known = None if request.again else await self._journal.same_request(bought.task)
+        if known is None:
+            self._decisions.ask_the_person(bought)
+        return repeated(known, bought.task)
+
+    async def _sent(self, request: SpendingRequest, bought: Purchase) -> Task:
         task = bought.task
-        if not self._decisions.is_agreed(request, task, passed):
-            # Nobody is asked about what would not be bought again.
-            known = None if request.again else await self._journal.same_request(task)
-            if known is None:
-                self._decisions.ask_the_person(bought)
-            return repeated(known, task)
         enqueued, submission = await self._engine.buy(
             task, bought.order, self._decisions.budget, again=request.again, parts=bought.shots
         )
@@ -390,9 +396,3 @@ class Studio:
             if task_id:
                 await told(account, task_id, remote_id)
             await self._engine.look_soon(external_id="", remote_id=remote_id)
-
-
-def _refused_by_all(refused: KlingError, last: KlingError) -> KlingError:
-    """Return the no of the first provider, with why there was no other."""
-    refused.advice = f"{refused.advice} Elsewhere: {last.message} {last.advice}".strip()
-    return refused
