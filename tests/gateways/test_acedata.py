@@ -95,6 +95,7 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_no_line_stays_open(tmp_path: Path) -> None:
     async with trading(Fake.ACEDATA, tmp_path) as (studio, vendor):
         for request, path, told in ASKED:

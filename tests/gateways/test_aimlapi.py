@@ -161,6 +161,7 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
 ]
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_is_known(tmp_path: Path) -> None:
     async with trading(Fake.AIML, tmp_path) as (studio, vendor):
         for request, model, told, price in ASKED:

@@ -215,6 +215,7 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
 ]
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_the_price_pages_say(tmp_path: Path) -> None:
     async with trading(Fake.FAL, tmp_path, KLING_MAX_USD_PER_CALL="50", KLING_MAX_USD_PER_DAY="500") as (
         studio,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.gateways.trading import FAKES, LONG, SOME, a_clip, bought, opened, silent, trading
+from tests.gateways.trading import LONG, SAMPLED, SOME, a_clip, bought, opened, silent, trading
 from tests.vendors.floor import Pace
 from tests.vendors.serving import Fake, serving
 
@@ -15,7 +15,7 @@ from kling_tools.model.errors import KlingError
 from kling_tools.model.requests import ListTasks
 from kling_tools.model.status import Status
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("fake", FAKES)]
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("fake", SAMPLED)]
 
 
 async def test_a_create_that_is_throttled_waits_and_is_bought_once(fake: Fake, tmp_path: Path) -> None:

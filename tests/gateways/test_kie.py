@@ -150,6 +150,7 @@ async def _asked(studio: Studio, vendor: Vendor) -> None:
             assert task.charge.usd == Decimal(price), model
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_the_price_page_says(tmp_path: Path) -> None:
     async with trading(Fake.KIE, tmp_path, **HERE) as (studio, vendor):
         vendor.tick = 6.0  # within twenty creates in ten seconds

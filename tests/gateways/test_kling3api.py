@@ -49,6 +49,7 @@ ASKED: list[tuple[SpendingRequest, dict[str, Any], int]] = [
 ]
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_its_credits_are_told(tmp_path: Path) -> None:
     async with trading(Fake.KLING3API, tmp_path) as (studio, vendor):
         for request, told, credits in ASKED:

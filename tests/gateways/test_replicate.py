@@ -123,6 +123,7 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
 ]
 
 
+@pytest.mark.long
 async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_the_price_page_says(tmp_path: Path) -> None:
     more = {"KLING_CONFIRM_ABOVE_USD": "99", "KLING_MAX_USD_PER_TASK": "99", "KLING_MAX_USD_PER_DAY": "999"}
     async with trading(Fake.REPLICATE, tmp_path, **more) as (studio, vendor):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 from tests.studio.open import FastClock, environment
 from tests.vendors.serving import VENDORS, Fake, serving
 from tests.vendors.vendor import Vendor
@@ -20,6 +21,9 @@ from kling_tools.studio import Studio
 
 #: The vendors whose codec is there: a new line in the registry brings a vendor into every test of this room.
 FAKES = [Fake(gateway.vendor.name) for gateway in GATEWAYS]
+#: Of these two the codecs differ most: one address for all with errors inside 200, and one for each model with a queue.
+SAMPLES = {Fake.PIAPI, Fake.FAL}
+SAMPLED = [pytest.param(fake, marks=() if fake in SAMPLES else pytest.mark.long, id=fake.value) for fake in FAKES]
 PICTURE = "https://pictures.example/fox.jpg"
 #: Long enough for anything here, in the fast time.
 LONG = 600.0

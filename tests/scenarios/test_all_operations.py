@@ -10,7 +10,7 @@ from tests import official
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("pair", [False, True], ids=["API key", "key pair"])
+@pytest.mark.parametrize("pair", [False, pytest.param(True, marks=pytest.mark.long)], ids=["API key", "key pair"])
 async def test_every_operation_ends_with_its_kind_of_result_on_disk(tmp_path: Path, pair: bool) -> None:
     outcomes = await official.check(tmp_path, pair=pair)
     assert len(outcomes) == len(official.ROWS)

@@ -83,6 +83,7 @@ async def test_the_demo_ends_with_a_real_video_and_a_contact_sheet_and_is_listed
     assert "succeeded" in listed
 
 
+@pytest.mark.long
 async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> None:
     picture = tmp_path / "red.jpg"
     Image.new("RGB", (800, 600), (200, 20, 30)).save(picture)
@@ -96,6 +97,7 @@ async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> 
     assert abs(frame.width / frame.height - 4 / 3) < 0.02
 
 
+@pytest.mark.long
 async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path) -> None:
     async with simulating(tmp_path, draws=True) as kling:
         status, said = await run("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)

@@ -97,7 +97,7 @@ def told(said: str) -> dict[str, Any]:
     return dict(account)
 
 
-@both
+@pytest.mark.parametrize("pair", [False, pytest.param(True, marks=pytest.mark.long)], ids=["API key", "key pair"])
 async def test_every_kind_of_difference_is_named_and_only_what_is_ours_and_lost_is_adopted(
     tmp_path: Path, pair: bool
 ) -> None:
