@@ -226,7 +226,7 @@ async def judge(kling: Simulated, opened: Opened, run: Run) -> None:
         spent += await judge_task(opened, run, task, there.get(task.id))
     billed = sum(to_micros(Decimal(one["units"]) * UNIT_USD) for one in there.values() if one["status"] == "succeeded")
     run.check(spent == billed, f"the ledger says {spent}, the bill {billed}")
-    left = [p.name for p in opened.outputs.directory.iterdir() if p.suffix != ".mp4"]
+    left = [p.name for p in opened.outputs.directory.iterdir() if p.suffix not in {".mp4", ".json", ".jpg"}]
     check_files = len(list(opened.outputs.directory.glob("*.mp4")))
     run.check(not left, f"left over: {left[:3]}")
     run.check(check_files == run.ends["succeeded"], f"{check_files} files for {run.ends['succeeded']} tasks")
@@ -267,7 +267,7 @@ async def trial(count: int, seed: int, speed: float) -> Run:
     """Run once."""
     run = Run(count, Lots(random.Random(seed)))
     with tempfile.TemporaryDirectory(prefix="kling-faults-") as folder:
-        simulated = simulating(Path(folder), run.provider, speed=KLING_SPEED, concurrency=SLOTS)
+        simulated = simulating(Path(folder), run.provider, draws=True, speed=KLING_SPEED, concurrency=SLOTS)
         async with simulated as kling, house(kling, speed) as (studio, opened):
             await buy_all(studio, run)
             await settle(opened)
