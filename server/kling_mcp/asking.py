@@ -13,7 +13,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.request_state import RequestStateSecurity
@@ -24,9 +24,11 @@ from kling_mcp.shim import is_modern
 from kling_tools.model.consent import Consent
 from kling_tools.model.errors import NeedsConfirmation, NotAgreed, quoted
 from kling_tools.model.requests import Request, SpendingRequest
-from kling_tools.model.tasks import Task
 from kling_tools.operations.operation import Answer
 from kling_tools.settings import Settings
+
+if TYPE_CHECKING:
+    from kling_tools.model.tasks import Task
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ async def asked(context: Context[Any, Any], request: Request, run: Run) -> Answe
         try:
             return await run(request)
         except NeedsConfirmation as needed:
+            from kling_tools.model.tasks import Task  # loaded with the studio, not before the server greets
+
             task = needed.task
             if not isinstance(task, Task) or not can_ask(context):
                 raise

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kling_tools.model.errors import BadSettings, quoted
-from kling_tools.model.plan import Route
-from kling_tools.providers.dialect import Dialect
-from kling_tools.providers.kling.legacy import Legacy
-from kling_tools.providers.kling.official import Official
 from kling_tools.providers.vendor import KLING, Vendor
+
+if TYPE_CHECKING:
+    from kling_tools.model.plan import Route
+    from kling_tools.providers.dialect import Dialect
 
 #: kling-official 1.1. Accounts, keys and tasks belong to one region.
 REGIONS: Mapping[str, str] = {
@@ -23,8 +24,23 @@ REGIONS: Mapping[str, str] = {
 }
 
 
+def _official() -> Dialect:
+    # Each of these imports waits until its dialect is spoken: the settings look at this room, and start-up is measured.
+    from kling_tools.providers.kling.official import Official
+
+    return Official()
+
+
+def _legacy() -> Dialect:
+    from kling_tools.providers.kling.legacy import Legacy
+
+    return Legacy(pair=True)
+
+
 def _acedata() -> Dialect:
-    from kling_tools.providers.acedata import AceData  # each of these imports waits until its key is set
+    from kling_tools.providers.acedata import (
+        AceData,
+    )  # each of these imports waits until its key is set: start-up is measured
 
     return AceData()
 
@@ -196,6 +212,8 @@ class Connection:
     def route(self) -> Route:
         """The way to the provider, as plans have it."""
         traits = self.dialect.traits
+        from kling_tools.model.plan import Route
+
         return Route(self.provider, self.dialect.standards, traits.finds, traits.files, traits.file_bytes)
 
     @property
@@ -217,10 +235,10 @@ def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url
     """
     address = _address(base_url, region)
     if key := _bare(api_key):
-        return Connection("kling", Official(), address, api_key=key)
+        return Connection("kling", _official(), address, api_key=key)
     access, secret = access_key.strip(), secret_key.strip()
     if access and secret:
-        return Connection("kling", Legacy(pair=True), address, access_key=access, secret_key=secret)
+        return Connection("kling", _legacy(), address, access_key=access, secret_key=secret)
     if access or secret:
         missing = "KLING_SECRET_KEY" if access else "KLING_ACCESS_KEY"
         raise BadSettings(f"Half of the key pair is missing: {missing}.", advice="Set both, or set KLING_API_KEY.")
@@ -231,7 +249,7 @@ def kling_connection(*, api_key: str, access_key: str, secret_key: str, base_url
 
 def sandbox_connection(api_key: str, base_url: str) -> Connection:
     """Return the simulated Kling, which speaks all of the official API."""
-    return Connection("sandbox", Official(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
+    return Connection("sandbox", _official(), base_url.rstrip("/"), api_key=_bare(api_key), simulated=True)
 
 
 def gateway_connection(gateway: Gateway, *, api_key: str, base_url: str = "", ringer: str = "") -> Connection:
