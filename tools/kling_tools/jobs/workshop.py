@@ -22,8 +22,8 @@ from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.jobs.orders import Orders
 from kling_tools.jobs.questions import Enqueued
 from kling_tools.model.errors import KlingError, StorageUnavailable
-from kling_tools.model.plan import LOCAL
 from kling_tools.model.specs import JoinSpec
+from kling_tools.model.status import LOCAL
 from kling_tools.model.tasks import Failure, Hindered, Output, Rejected, Stored, Task
 
 log = logging.getLogger(__name__)

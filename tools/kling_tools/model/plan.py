@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -43,10 +43,6 @@ class Route:
     finds: bool = True
     files: tuple[MediaKind, ...] = ("image", "audio")
     file_bytes: int = 0
-
-
-#: What is done on this machine: nobody is asked, and nothing is spent. Also the account of its tasks.
-LOCAL: Final = "local"
 
 
 @dataclass(frozen=True, kw_only=True)

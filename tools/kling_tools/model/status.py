@@ -13,7 +13,10 @@ The three inner states are shown to agents as `queued` and `processing`.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
+
+#: What is done on this machine: nobody is asked, and nothing is spent. Also the account of its tasks.
+LOCAL: Final = "local"
 
 Shown = Literal["queued", "submitted", "processing", "succeeded", "failed", "cancelled", "unsure"]
 

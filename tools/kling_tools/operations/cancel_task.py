@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kling_tools.model.money import dollars
-from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import CancelTask
-from kling_tools.model.status import Status
+from kling_tools.model.status import LOCAL, Status
 from kling_tools.operations.answers import TaskFacts, shown
 from kling_tools.operations.operation import Answer, Operation, Report
 

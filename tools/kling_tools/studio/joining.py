@@ -18,10 +18,10 @@ from kling_tools.jobs.workshop import laid_out
 from kling_tools.model.errors import BadMedia, InvalidArguments, KlingError, quoted
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.money import Price
-from kling_tools.model.plan import LOCAL, Input, Plan, Route
+from kling_tools.model.plan import Input, Plan, Route
 from kling_tools.model.requests import JoinVideos
 from kling_tools.model.specs import Cut, JoinSpec
-from kling_tools.model.status import Status
+from kling_tools.model.status import LOCAL, Status
 from kling_tools.model.tasks import Task
 from kling_tools.studio.deciding import new_task_id
 

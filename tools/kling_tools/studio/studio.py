@@ -29,10 +29,9 @@ from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
 from kling_tools.model.money import Price
-from kling_tools.model.plan import LOCAL
 from kling_tools.model.requests import JoinVideos, ListTasks, SpendingRequest, ViewVideo
 from kling_tools.model.specs import FilmSpec
-from kling_tools.model.status import Status
+from kling_tools.model.status import LOCAL, Status
 from kling_tools.model.step import can_be_recalled
 from kling_tools.model.tasks import Recalled, Task
 from kling_tools.providers.registry import GATEWAYS, Gateway
