@@ -69,7 +69,13 @@ WAYS = (
     Way("text to video", "create_video", _clip(), EVERY),
     Way("image to video", "create_video", _clip(image=PICTURE), EVERY),
     Way("first and last frame", "create_video", _clip(image=PICTURE, last_image=PICTURE), EVERY),
-    Way("references", "create_video", {"prompt": "@1 runs", "references": [PICTURE]}, EVERY),
+    Way(
+        "references",
+        "create_video",
+        {"prompt": "@1 runs", "references": [PICTURE]},
+        EVERY,
+        otherwise={AIML: {"resolution": "1080p"}},
+    ),
     Way("motion control", "transfer_motion", {"image": PICTURE, "video": FILM}, _but(KLING3API)),
     Way("extend", "extend_video", {"video": OWN, "prompt": WORDS}, frozenset({PIAPI, ACEDATA})),
     Way(
@@ -77,7 +83,7 @@ WAYS = (
         "lip_sync",
         {"video": OWN, "audio": SOUND},
         frozenset({PIAPI, FAL, REPLICATE, ACEDATA}),
-        otherwise={FAL: {"video": FILM}, REPLICATE: {"video": FILM}},
+        otherwise={fake: {"video": FILM} for fake in (FAL, REPLICATE, ACEDATA)},
     ),
     Way("effects", "apply_effect", {"scene": "squish", "images": [PICTURE]}, frozenset({PIAPI, AIML, FAL})),
     Way(
@@ -86,6 +92,7 @@ WAYS = (
         {"image": PICTURE, "audio": SOUND},
         _but(ACEDATA, KLING3API),
         partly=frozenset({ACEDATA}),
+        otherwise={ACEDATA: {"resolution": "1080p"}},
     ),
     Way(
         "camera control",
@@ -102,6 +109,7 @@ WAYS = (
         {"video": FILM, "prompt": "in winter", "keep_sound": False},
         _but(PIAPI),
         partly=frozenset({PIAPI}),
+        otherwise={AIML: {"resolution": "1080p"}},
     ),
     Way("shots", "create_video", {"shots": SHOTS, "audio": True}, _but(ACEDATA, KLING3API)),
     Way("4K", "create_video", _clip(resolution="4k"), frozenset({FAL, KIE, REPLICATE, ACEDATA})),
