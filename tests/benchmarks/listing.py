@@ -100,7 +100,8 @@ def fill_file(path: Path, count: int, now: float) -> None:
     values = ([v for name, v in zip(COLUMNS, row, strict=True) if name != "slots"] for row in _all(count, now))
     raw.executemany(f"INSERT INTO tasks ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
     raw.execute(
-        "INSERT OR IGNORE INTO ledger SELECT id, date(created, 'unixepoch'), 0, 'settled', 420000, 420000 FROM tasks"
+        "INSERT OR IGNORE INTO ledger "
+        "SELECT id, date(created, 'unixepoch'), 0, 'settled', 420000, 420000, '' FROM tasks"
     )
     raw.execute("COMMIT")
     raw.close()
@@ -178,7 +179,7 @@ def cases(count: int, now: float) -> list[Case]:
 
 async def measure(store: Store, count: int, now: float, rounds: int) -> dict[str, tuple[list[float], list[float], str]]:
     """Return for each case its milliseconds, those of them that this process worked, and how many were found."""
-    journal = Journal(store, SystemClock())
+    journal = Journal(store, SystemClock()).of("")
     found: dict[str, tuple[list[float], list[float], str]] = {}
     chance = random.Random(2)
     for _ in range(rounds):
@@ -198,7 +199,7 @@ async def run(count: int, rounds: int, url: str, folder: Path) -> list[str]:
 
     path = folder / "journal.sqlite3"
     store: Store = PostgresStore(url) if url else SqliteStore(path)
-    journal = Journal(store, SystemClock())
+    journal = Journal(store, SystemClock()).of("")
     there = await journal.get(["kfirst000000"])
     now = there["kfirst000000"].created + APART * (count + 1) if there else time.time()
     if not there:
