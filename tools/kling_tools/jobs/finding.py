@@ -13,7 +13,7 @@ from kling_tools.jobs.database import Connection
 from kling_tools.jobs.questions import Position, Search
 
 #: So many are counted, and so many whose words have to be read for it; that there are more is all a person needs.
-MOST_COUNTED, MOST_READ = 1000, 200
+MOST_COUNTED, MOST_READ = 1000, 150
 #: Words that so many tasks have are frequent. Where so few tasks have a status, these are gone through for such words.
 FREQUENT, FEW = 2000, 20_000
 #: A position later than all.
