@@ -52,7 +52,9 @@ class VideoOffer(_Row):
     takes pictures as references only. `least_references`: it makes nothing of fewer. `feature_video` and `base_video`:
     what a reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is
     not all of them. `negative_prompt`: the standards that have such a field, of `negative_prompt_max` characters.
-    `camera_resolutions`: where only those have one for the camera. `shots_with_sound`: shots make sound, asked or not.
+    `camera_resolutions`: where only those have one for the camera; `camera_presets`: it knows the moves that go along
+    two axes. `motion_brush_resolutions`: where masks may say what moves. `shots_with_sound`: shots make sound, asked
+    or not.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and elements may come beside a video; `pictures`
     without one.
@@ -91,6 +93,8 @@ class VideoOffer(_Row):
     negative_prompt_max: int = 2500
     camera: tuple[Standard, ...] = ()
     camera_resolutions: tuple[str, ...] = ()
+    camera_presets: bool = False
+    motion_brush_resolutions: tuple[str, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()
 
 

@@ -263,9 +263,13 @@ def fingerprint(account: str, order: Order) -> str:
         "model": plan.model,
         "spec": asdict(plan.spec),
         "continues": bool(plan.continues),
-        "media": [(i.role, _mark(m)) for i, m in zip(plan.inputs, order.media, strict=True)],
+        "media": [_use(i, m) for i, m in zip(plan.inputs, order.media, strict=True)],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _use(given: Input, medium: Medium) -> tuple[object, ...]:
+    return (given.role, _mark(medium), *([given.path] if given.path else []))
 
 
 def _mark(medium: Medium) -> str:

@@ -175,7 +175,7 @@ def _fault(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> str:
     kind, limits, value = str(error["type"]), error.get("ctx", {}), error["input"]
     place = _place(error["loc"])
     about = _about(error["loc"], fields)
-    if not place:
+    if not place or kind == "value_error":  # it names the argument itself
         return f"{str(error['msg']).removeprefix('Value error, ')}."
     if kind == "missing":
         return f"{place} is missing{about}."

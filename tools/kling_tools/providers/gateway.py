@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from kling_tools.model import errors
+from kling_tools.model.camera import MOST, PRESETS, axes, moved
 from kling_tools.model.errors import Impossible, KlingError, ProviderBroken, ProviderRefused, quoted
 from kling_tools.model.media import Medium
 from kling_tools.model.mentions import replaced
@@ -200,6 +201,20 @@ def said(prompt: str, references: Sequence[Reference], marks: Mapping[str, str])
 def filled(**fields: object) -> dict[str, Any]:
     """Return the fields that are told."""
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
+
+
+def camera_object(camera: str, most: int = MOST) -> dict[str, Any]:
+    """Return a camera's move as Kling's own object: a type, and for one along an axis figures of at most `most`."""
+    if camera in PRESETS:
+        return {"type": camera}
+    return {"type": "simple", "config": axes(camera, most)}
+
+
+def camera_fields(camera: str) -> dict[str, Any]:
+    """Return a camera's move as those say it who have a field for each of the two kinds."""
+    if (found := moved(camera)) is None:
+        return {"camera_control": camera}
+    return {"advanced_camera_control": {"movement_type": found[0], "movement_value": found[1]}}
 
 
 def words_of(order: Order) -> str:

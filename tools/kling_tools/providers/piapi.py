@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from kling_tools.model.camera import axes
 from kling_tools.model.errors import CallbackRefused, Impossible, NotFound
 from kling_tools.model.library import Balance
 from kling_tools.model.media import Medium
@@ -29,7 +28,15 @@ from kling_tools.model.specs import (
 )
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, file_name, filled, ring_secret, said, status_of
+from kling_tools.providers.gateway import (
+    GatewayDialect,
+    camera_object,
+    file_name,
+    filled,
+    ring_secret,
+    said,
+    status_of,
+)
 from kling_tools.providers.reading import RemoteStatus, charge, number, record, records, text
 
 TASK = "/api/v1/task"
@@ -189,7 +196,7 @@ class PiAPI(GatewayDialect):
         if spec.multi_shot is not None and not spec.shots:
             told["prefer_multi_shots"] = False
         if spec.camera:
-            told["camera_control"] = {"type": "simple", "config": axes(spec.camera)}
+            told["camera_control"] = camera_object(spec.camera)
         return "video_generation", told
 
     def omni(self, order: Order, version: str) -> tuple[str, Body]:
