@@ -55,6 +55,11 @@ class Route:
     files: tuple[MediaKind, ...] = ("image", "audio")
     file_bytes: int = 0
 
+    @property
+    def seller(self) -> str:
+        """Who is meant, in a sentence."""
+        return "Kling" if self.provider in {"kling", "sandbox"} else self.provider
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input:

@@ -114,6 +114,8 @@ class GatewayDialect(Bare):
             return errors.Moderated(f"Its content rules blocked the request {facts}", http_status=status)
         error = _REFUSALS.get(status, errors.NotAccepted)
         advice = f"Look at the account at {self.title}." if error in {errors.NoBalance, errors.NoPermission} else ""
+        if error is errors.NotFound:  # Kling's own advice is about its regions and its thirty days
+            advice = f"Check the id; {self.title} may no longer have it."
         advice = advice or ("Change what it names, then try again." if error is errors.NotAccepted else "")
         return error(f"{(error.__doc__ or '').strip().rstrip('.')} {facts}", advice=advice, http_status=status)
 
