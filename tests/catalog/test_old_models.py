@@ -1,4 +1,4 @@
-"""What only older models can do, at those who still sell them: figures for the camera, and the motion brush."""
+"""What only older models can do, at those who still sell them: the camera's figures, the brush, ready motions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kling_tools.catalog.data import VideoOffer, shipped
 from kling_tools.catalog.storyboard import shot_requests
 from kling_tools.model.media import Source
 from kling_tools.model.plan import Plan, Route
-from kling_tools.model.requests import CreateVideo
-from kling_tools.model.specs import VideoSpec
+from kling_tools.model.requests import CreateVideo, TransferMotion
+from kling_tools.model.specs import PresetMotionSpec, VideoSpec
 from kling_tools.providers.registry import GATEWAYS
 
 NAMES = [gateway.vendor.name for gateway in GATEWAYS]
@@ -179,3 +179,37 @@ def test_masks_are_media_like_others_and_belong_to_the_first_shot() -> None:
     assert [text for _, text, _ in moved.named_media()] == ["a.png", "/in/moves.png", "stays.png"]
     assert request.with_media({}) is request
     assert [len(shot.motion_brush) for shot in shot_requests(request, {}, ["k1", "k2"])] == [2, 0]
+
+
+def a_dance(provider: str, **arguments: Any) -> Plan | str:
+    """Return what a reseller would do with a motion of its own, or why not."""
+    catalog, route = Catalog.read("", "", provider), Route(provider, (provider,))
+    wish: dict[str, Any] = {"image": "a.png", "video": "preset:nezha", **arguments}
+    error = refused("transfer_motion", {}, route, catalog, **wish)
+    return error.sentence() if error else planned("transfer_motion", {}, route, catalog, **wish)
+
+
+def test_a_ready_motion_is_asked_for_by_its_name_and_has_no_known_price() -> None:
+    plan = a_dance("piapi", resolution="1080p", follow="image")
+    assert isinstance(plan, Plan)
+    assert plan.spec == PresetMotionSpec(name="Nezha", resolution="1080p", follow="image", audio="original")
+    assert ([i.name for i in plan.inputs], plan.price.basis, plan.words) == (["image"], "unknown", "Nezha")
+    assert list(TransferMotion(image="a.png", video="preset:nezha").named_media()) == [("image", "a.png", "image")]
+
+
+@pytest.mark.parametrize(
+    ("provider", "arguments", "words"),
+    [
+        ("fal", {}, "has no ready motions (piapi has some)"),
+        ("aimlapi", {}, "has no ready motions (piapi has some)"),
+        ("piapi", {"video": "preset:tango"}, "it has Cute Baby Dance, Nezha"),
+        ("piapi", {"video": "preset:"}, "it has Cute Baby Dance, Nezha"),
+        ("piapi", {"element": "element:7"}, "no element"),
+    ],
+)
+@keeps("nothing-impossible")
+def test_a_motion_that_nobody_has_ready_is_refused(provider: str, arguments: dict[str, Any], words: str) -> None:
+    told = a_dance(provider, **arguments)
+    assert isinstance(told, str)
+    assert words in told
+    assert "no ready motions" in sentence("transfer_motion", image="a.png", video="preset:nezha")

@@ -101,7 +101,8 @@ class VideoOffer(_Row):
 class MotionOffer(_Row):
     """Motion control: a video's motion onto a picture. `image_seconds` is the longest video when the picture leads.
 
-    `sound_choice` false: there is no field that would leave out the video's sound.
+    `sound_choice` false: there is no field that would leave out the video's sound. `presets`: motions that are ready,
+    by name.
     """
 
     product: Literal["motion-control"]
@@ -109,6 +110,7 @@ class MotionOffer(_Row):
     prompt_max: PromptMax
     elements: int = 0
     sound_choice: bool = True
+    presets: tuple[str, ...] = ()
     video: Clip
     image_seconds: float
 

@@ -23,6 +23,7 @@ from kling_tools.model.specs import (
     ExtendSpec,
     LipSyncSpec,
     MotionSpec,
+    PresetMotionSpec,
     Product,
     VideoSpec,
 )
@@ -59,6 +60,7 @@ STATUSES: Mapping[str, RemoteStatus] = {
 }
 _GRADES = {"720p": "std", "1080p": "pro"}
 _FINE = (0, 200)
+_WITH_ELEMENTS = "1.6"
 
 Body = dict[str, Any]
 
@@ -200,8 +202,16 @@ class PiAPI(GatewayDialect):
         return "video_generation", told
 
     def omni(self, order: Order, version: str) -> tuple[str, Body]:
-        """Say a video with pictures as references."""
+        """Say a video with pictures as references; an old version calls them elements, and has no names for them."""
         spec = _video(order)
+        if version == _WITH_ELEMENTS:
+            pictures = [{"image_url": self.address(medium)} for medium in order.every("reference")]
+            worded = {"prompt": said(spec.prompt, spec.references, {"image": "image {}"}), "elements": pictures}
+            old: Body = {"version": version, "mode": _GRADES[spec.resolution], "duration": spec.seconds, **worded}
+            return "video_generation", {
+                **old,
+                **filled(aspect_ratio=spec.aspect_ratio, negative_prompt=spec.negative_prompt),
+            }
         told: Body = {"version": version, "resolution": spec.resolution, "duration": spec.seconds, **_shots(spec)}
         told |= filled(
             aspect_ratio=spec.aspect_ratio, images=[self.address(medium) for medium in order.every("reference")]
@@ -211,14 +221,15 @@ class PiAPI(GatewayDialect):
         return "omni_video_generation", told
 
     def motion(self, order: Order, version: str) -> tuple[str, Body]:
-        """Say a motion control."""
+        """Say a motion control, after a video or one of its own ready motions."""
         spec = order.plan.spec
-        assert isinstance(spec, MotionSpec)
+        assert isinstance(spec, MotionSpec | PresetMotionSpec)
+        ready = isinstance(spec, PresetMotionSpec)
         return "motion_control", {
             "version": version,
             "mode": _GRADES[spec.resolution],
             "image_url": self.address(order.first("image")),
-            "video_url": self.address(order.first("video")),
+            **({"preset_motion": spec.name} if ready else {"video_url": self.address(order.first("video"))}),
             "motion_direction": spec.follow,
             "keep_original_sound": spec.audio == "original",
         }

@@ -42,6 +42,10 @@ class ShotRequest(Request):
     model: str = Field("", max_length=200)
 
 
+#: How a ready motion is named where a video may stand.
+PRESET = "preset:"
+
+
 class StrokeRequest(Request):
     """What a motion brush painted, and along which points it moves; without any it stands still."""
 
@@ -188,12 +192,21 @@ class TransferMotion(SpendingRequest):
     media: ClassVar[Mapping[str, MediaKind | None]] = {"image": "image", "video": "video"}
 
     image: str = Field(min_length=1, description="Who is to move")
-    video: str = Field(min_length=1, description="Whose motion, 3-30 s: a task id or https URL")
+    video: str = Field(min_length=1, description="Whose motion, 3-30 s: a task id or https URL; or preset:NAME")
     prompt: Prompt = ""
     follow: Literal["video", "image"] = Field("video", description="Whose body orientation; image: 3-10 s")
     element: str = Field("", max_length=200, description="element:ID of the character")
     keep_sound: bool = True
     resolution: Resolution = "720p"
+
+    def named_media(self) -> Iterator[tuple[str, str, MediaKind | None]]:
+        """Yield the media; a motion that the provider has ready is none."""
+        return (one for one in super().named_media() if not one[1].startswith(PRESET))
+
+    @property
+    def preset(self) -> str:
+        """The ready motion that is asked for in place of a video; empty where there is a video."""
+        return self.video.removeprefix(PRESET).strip() if self.video.startswith(PRESET) else ""
 
 
 class ApplyEffect(SpendingRequest):
