@@ -201,6 +201,12 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
         "0.056",
     ),
     (
+        CreateImage(prompt="A fox through the year", series=4),
+        "fal-ai/kling-image/o3/text-to-image",
+        {"result_type": "series", "series_amount": 4, "num_images": None},
+        "0.112",
+    ),
+    (
         CreateImage(prompt="@1 runs", references=[PICTURE], model="kling-image-o1"),
         "fal-ai/kling-image/o1",
         {"image_urls": [PICTURE]},

@@ -1,4 +1,4 @@
-"""What only older models can do, over a socket: the camera's figures and presets, and the motion brush."""
+"""What only some models can do, over a socket: the camera's figures and presets, the motion brush, series."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.gateways.trading import PICTURE, a_clip, bought, trading
 from tests.vendors.serving import Fake
 
 from kling_tools.model.errors import BadMedia, Impossible
+from kling_tools.model.requests import CreateImage
 from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
@@ -124,3 +125,13 @@ async def test_a_brush_is_refused_where_nobody_has_one_and_told_who_has(tmp_path
         with pytest.raises(Impossible, match="takes no figures for the camera"):
             await studio.create(a_clip(camera="pan=3"))
         assert vendor.calls == []
+
+
+async def test_a_series_of_pictures_is_asked_for_by_its_number_and_comes_whole(tmp_path: Path) -> None:
+    async with trading(Fake.FAL, tmp_path) as (studio, vendor):
+        task = await bought(studio, CreateImage(prompt="A fox through the year", series=3))
+        assert (task.status, len(task.outputs)) == (Status.SUCCEEDED, 3), task
+        assert {"result_type": "series", "series_amount": 3}.items() <= vendor.creates[-1].items()
+        with pytest.raises(Impossible, match="does not choose how many"):
+            await studio.create(CreateImage(prompt="A fox through the year", series=1))
+        assert len(vendor.creates) == 1

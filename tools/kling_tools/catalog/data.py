@@ -118,7 +118,8 @@ class MotionOffer(_Row):
 class ImageOffer(_Row):
     """Pictures of one kind by one model. `auto_ratio`: the model may choose the ratio when a picture goes in.
 
-    `references` counts pictures and elements together, `pictures` the pictures among them. Without `resolutions` or
+    `references` counts pictures and elements together, `pictures` the pictures among them. `series_auto` false: it does
+    not choose how many a series has. Without `resolutions` or
     `aspect_ratios` there is no such field. `likeness`: which there are; then also how near to the picture it stays.
     """
 
@@ -134,6 +135,7 @@ class ImageOffer(_Row):
     pictures: int = 0
     elements: bool = False
     series: Lengths = ()
+    series_auto: bool = True
     likeness: tuple[str, ...] = ()
     scene_and_style: bool = False
     image: ImageLimits | None = None

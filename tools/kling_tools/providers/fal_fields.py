@@ -194,7 +194,8 @@ def _picture(dialect: GatewayDialect, order: Order) -> Body:
     if any(reference.kind == "element" for reference in spec.references):
         raise Impossible(f"{dialect.title} keeps no elements.")
     pictures = [dialect.address(medium) for medium in order.every("reference")]
-    told: Body = {"prompt": said(spec.prompt, spec.references, _MARKS), "num_images": spec.count}
+    many = {"result_type": "series", "series_amount": spec.series} if spec.series else {"num_images": spec.count}
+    told: Body = {"prompt": said(spec.prompt, spec.references, _MARKS), **many}
     told |= _filled(resolution=spec.resolution.upper(), aspect_ratio=spec.aspect_ratio)
     told |= _filled(negative_prompt=spec.negative_prompt)
     if spec.product == "image":
