@@ -224,12 +224,15 @@ class PiAPI(GatewayDialect):
         """Say a motion control, after a video or one of its own ready motions."""
         spec = order.plan.spec
         assert isinstance(spec, MotionSpec | PresetMotionSpec)
-        ready = isinstance(spec, PresetMotionSpec)
+        if isinstance(spec, PresetMotionSpec):
+            after: Body = {"preset_motion": spec.name}
+        else:
+            after = {"video_url": self.address(order.first("video"))}
         return "motion_control", {
             "version": version,
             "mode": _GRADES[spec.resolution],
             "image_url": self.address(order.first("image")),
-            **({"preset_motion": spec.name} if ready else {"video_url": self.address(order.first("video"))}),
+            **after,
             "motion_direction": spec.follow,
             "keep_original_sound": spec.audio == "original",
         }

@@ -143,7 +143,8 @@ class CreateVideo(SpendingRequest):
     def named_media(self) -> Iterator[tuple[str, str, MediaKind | None]]:
         """Yield each medium, the masks among them."""
         yield from super().named_media()
-        yield from (("motion_brush", stroke.mask, "image") for stroke in self.motion_brush)
+        for stroke in self.motion_brush:
+            yield "motion_brush", stroke.mask, "image"
 
     def with_media(self, written: Mapping[str, str]) -> SpendingRequest:
         """Return the request with some media written otherwise, the masks among them."""
