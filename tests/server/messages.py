@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,17 +71,28 @@ class Raw:
         """Send a message as it is."""
         return await self.http.post(self.address, json=message, headers=headers(self.era, message, self.session))
 
-    async def ask(self, method: str, *, named: str = "", **params: Any) -> Message:
-        """Send a request; return the first that comes back: the answer, or what the server asks before it."""
+    async def ask(self, method: str, *, named: str = "", replies: Sequence[Message] = (), **params: Any) -> Message:
+        """Send a request; return the first that comes back: the answer, or what the server asks before it.
+
+        With `replies` it waits for the answer: whatever the server asks is answered with each of them in turn.
+        """
         self.number += 1
         message = request(self.era, method, self.number, self.able, **params)
         told = headers(self.era, message, self.session, named)
         async with self.http.stream("POST", self.address, json=message, headers=told) as reply:
             async for line in reply.aiter_lines():
                 found = line.removeprefix("data:").strip()
-                if found.startswith("{") and "id" in (answer := json.loads(found)):
-                    return dict(answer)
+                if not found.startswith("{") or "id" not in (came := json.loads(found)):
+                    continue
+                if "method" not in came or not replies:
+                    return dict(came)
+                for said in replies:
+                    await self.reply(came["id"], said)
         raise AssertionError(f"{method} was not answered")
+
+    async def reply(self, number: Any, result: Message) -> None:
+        """Answer what a server asked."""
+        await self.post({"jsonrpc": "2.0", "id": number, "result": result})
 
     async def call(self, tool: str, **arguments: Any) -> Message:
         """Call a tool; return its result."""

@@ -5,19 +5,16 @@ Who speaks the older protocol has no such tasks: it follows them by a tool, and 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import anyio
-import httpx2
 import pytest
 from jsonschema import validate
 from tests.server.acting import ActingStudio, Era, a_task, both_eras, serving, session, settings_in
 from tests.server.messages import NO_CAPABILITY, NO_METHOD, Raw
-from tests.server.reaching import PATIENCE, served
+from tests.server.reaching import talking
 
 from kling_mcp.app import build_server
 from kling_mcp.bridge import OperationServer, tools_of
@@ -33,14 +30,9 @@ TAKES_TASKS: dict[str, Any] = {"extensions": {ID: {}}}
 NOBODYS = "k000000000000"
 
 
-@asynccontextmanager
-async def asking(server: OperationServer, era: Era, **able: Any) -> AsyncIterator[Raw]:
+def asking(server: OperationServer, era: Era, **able: Any) -> AbstractAsyncContextManager[Raw]:
     """Serve, connect and greet; without a word about it the client takes tasks."""
-    with anyio.fail_after(PATIENCE):
-        async with served(server) as address, httpx2.AsyncClient(timeout=PATIENCE) as http:
-            client = Raw(http, address, era, able or TAKES_TASKS)
-            await client.greet()
-            yield client
+    return talking(server, era, able or TAKES_TASKS)
 
 
 async def test_a_purchase_outlives_the_server_and_is_followed_to_its_end(era: Era, tmp_path: Path) -> None:
@@ -81,7 +73,7 @@ async def test_the_person_is_asked_before_there_is_a_task(era: Era, tmp_path: Pa
         asked = await client.ask("tools/call", name="create_video", arguments=FOX)
         if era == "legacy":
             assert asked["method"] == "elicitation/create"
-            await client.post({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "decline"}})
+            await client.reply(asked["id"], {"action": "decline"})
         else:
             assert asked["result"]["resultType"] == "input_required"
         assert (await client.call("list_tasks"))["structuredContent"]["total"] == 0
