@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
+from mcp.client.subscriptions import SubscriptionLost
 from mcp.types import CallToolResult
 from tests.server.acting import Era, both_eras, text_of
 from tests.server.messages import hello
@@ -86,7 +87,16 @@ async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
             made = await client.call_tool("create_video", {"prompt": "a fox"})
             task = made.structured_content["task_id"]
 
-            waits = anyio.Event()
+            waits, listens = anyio.Event(), anyio.Event()
+
+            async def listen() -> None:
+                if era == "legacy":  # its client opened one when it had shaken hands
+                    listens.set()
+                    return
+                async with client.listen(resources_list_changed=True) as stream:
+                    listens.set()
+                    with pytest.raises(SubscriptionLost):
+                        await anext(stream)
 
             async def heard(done: float, total: float | None, words: str | None) -> None:
                 waits.set()
@@ -97,7 +107,9 @@ async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
 
             with anyio.fail_after(PATIENCE):
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(wait)
+                    for work in (listen, wait):
+                        tasks.start_soon(work)
+                    await listens.wait()
                     await waits.wait()
                     began = time.monotonic()
                     server.process.send_signal(number)
