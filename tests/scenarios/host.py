@@ -10,7 +10,12 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from tests.server.messages import hello, request
+
+if TYPE_CHECKING:
+    from tests.server.acting import Era
 
 ROOT = Path(__file__).parents[2]
 BOUND = 240.0
@@ -42,10 +47,11 @@ class Process(Protocol):
 
 
 class Host:
-    """One MCP client with its own server process, in the handshake era."""
+    """One MCP client with its own server process, in one protocol era."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, era: Era) -> None:
         self.process = process
+        self.era: Era = era
         self.progress: list[dict[str, Any]] = []
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last = 0
@@ -54,7 +60,7 @@ class Host:
 
     @classmethod
     async def start(
-        cls, env: Mapping[str, str], cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
+        cls, env: Mapping[str, str], era: Era, cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
     ) -> Self:
         """Start `kling-mcp`, or another program that serves it, and shake hands."""
         paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
@@ -68,15 +74,16 @@ class Host:
             cwd=cwd,
             limit=8 << 20,
         )
-        host = cls(process)
+        host = cls(process, era)
         await host.greet()
         return host
 
     async def greet(self) -> None:
-        """Shake hands."""
-        client = {"name": "host", "version": "1"}
-        await self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
-        await self.tell("notifications/initialized", {})
+        """Shake hands, or ask who is there."""
+        first = hello(self.era)
+        await self.ask(first["method"], first["params"])
+        if self.era == "legacy":
+            await self.tell("notifications/initialized", {})
 
     async def ask(self, method: str, params: dict[str, Any], bound: float = BOUND) -> dict[str, Any]:
         """Send a request and return its result; a protocol error is an assertion."""
@@ -91,7 +98,7 @@ class Host:
         """Send a request and return the future answer; `last` is its id."""
         self._last += 1
         future = self._answers[self._last] = asyncio.get_running_loop().create_future()
-        await self._write({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
+        await self._write(request(self.era, method, self._last, **params))
         return future
 
     @property
@@ -165,9 +172,9 @@ class Host:
 
 
 @asynccontextmanager
-async def hosting(env: Mapping[str, str], cwd: Path | None = None) -> AsyncIterator[Host]:
+async def hosting(env: Mapping[str, str], era: Era, cwd: Path | None = None) -> AsyncIterator[Host]:
     """Run a host for the length of a block; its server is gone afterwards."""
-    host = await Host.start(env, cwd)
+    host = await Host.start(env, era, cwd)
     try:
         yield host
     finally:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from tests.scenarios.host import ROOT, Host
 from tests.scenarios.simulated import simulating
+from tests.server.acting import Era, both_eras
 
 from kling_mcp.demo import Halted, environment
 from kling_sandbox import find_ffmpeg
@@ -154,7 +155,8 @@ async def test_the_doctor_names_a_data_directory_that_cannot_be_written(tmp_path
     assert "FAIL  data directory" in said
 
 
-async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tmp_path: Path) -> None:
+@both_eras
+async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(era: Era, tmp_path: Path) -> None:
     entry = json.loads((ROOT / "mcp.json").read_text("utf-8"))["mcpServers"]["kling"]
     bin_dir = tmp_path / ".venv" / "bin"
     bin_dir.mkdir(parents=True)
@@ -173,9 +175,8 @@ async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tm
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": paths, **homes(tmp_path), **env},
         cwd=tmp_path,
     )
-    host = Host(process)
-    client = {"name": "host", "version": "1"}
-    await host.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
+    host = Host(process, era)
+    await host.greet()
     tools = await host.ask("tools/list", {})
     quote = await host.facts("estimate_cost", tool="create_video", arguments={"prompt": "a fox"})
     assert await host.close() == 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
-from tests.server.acting import Era
+
+if TYPE_CHECKING:
+    from tests.server.acting import Era
 
 LEGACY, MODERN = "2025-11-25", "2026-07-28"
 #: Codes of refusals: a method that is not there, and one that this client may not use.
@@ -22,13 +24,10 @@ Message = dict[str, Any]
 
 def request(era: Era, method: str, number: int = 1, able: Message | None = None, **params: Any) -> Message:
     """Return a request; `able` is what a client of the newer era says with each that it can do."""
-    told = {
-        f"{_ABOUT}/protocolVersion": MODERN,
-        f"{_ABOUT}/clientCapabilities": able or {},
-        f"{_ABOUT}/clientInfo": _ME,
-    }
-    envelope = {} if era == "legacy" else {"_meta": told}
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": {**params, **envelope}}
+    if era != "legacy":
+        me = {"protocolVersion": MODERN, "clientCapabilities": able or {}, "clientInfo": _ME}
+        params["_meta"] = {**params.get("_meta", {}), **{f"{_ABOUT}/{name}": told for name, told in me.items()}}
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
 def hello(era: Era, number: int = 1, able: Message | None = None) -> Message:
