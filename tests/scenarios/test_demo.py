@@ -13,7 +13,6 @@ import pytest
 from PIL import Image
 from tests.scenarios.host import ROOT, Host
 from tests.scenarios.simulated import simulating
-from tests.server.acting import Era, both_eras
 
 from kling_mcp.demo import Halted, environment
 from kling_sandbox import find_ffmpeg
@@ -155,8 +154,7 @@ async def test_the_doctor_names_a_data_directory_that_cannot_be_written(tmp_path
     assert "FAIL  data directory" in said
 
 
-@both_eras
-async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(era: Era, tmp_path: Path) -> None:
+async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tmp_path: Path) -> None:
     entry = json.loads((ROOT / "mcp.json").read_text("utf-8"))["mcpServers"]["kling"]
     bin_dir = tmp_path / ".venv" / "bin"
     bin_dir.mkdir(parents=True)
@@ -175,7 +173,7 @@ async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(er
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": paths, **homes(tmp_path), **env},
         cwd=tmp_path,
     )
-    host = Host(process, era)
+    host = Host(process, "auto")
     await host.greet()
     tools = await host.ask("tools/list", {})
     quote = await host.facts("estimate_cost", tool="create_video", arguments={"prompt": "a fox"})
