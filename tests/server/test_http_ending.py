@@ -96,8 +96,7 @@ async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
                 async with client.listen(resources_list_changed=True) as stream:
                     listens.set()
                     with pytest.raises(SubscriptionLost):
-                        while await anext(stream):
-                            """The list has changed; it goes on."""
+                        _ = [event async for event in stream]
 
             async def heard(done: float, total: float | None, words: str | None) -> None:
                 waits.set()
