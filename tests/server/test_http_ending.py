@@ -110,7 +110,7 @@ async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
 
 
 async def test_who_comes_after_the_signal_is_told_to_come_again(tmp_path: Path) -> None:
-    with a_server(tmp_path) as server:
+    with a_server(tmp_path, command=True) as server:
         server.process.terminate()
         assert await anyio.to_thread.run_sync(server.process.wait, PATIENCE) == 0
         async with httpx2.AsyncClient() as client:

@@ -8,18 +8,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forks import CAN_FORK, PATHS, piped
 from tests.server.acting import Era, both_eras
 
 from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
@@ -28,21 +28,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX mat
 class Process:
     """A server and the few words a host exchanges with it."""
 
-    def __init__(self, directory: Path, era: Era, **env: str) -> None:
+    def __init__(self, directory: Path, era: Era, command: bool, **env: str) -> None:
         self.era = era
         clean = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
-        paths = os.pathsep.join(str(ROOT / folder) for folder in ("server", "tools"))
-        own = {"PYTHONPATH": paths, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
+        own = {"PYTHONPATH": PATHS, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
         self.errors = directory / "stderr.txt"
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kling_mcp"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=clean | own | env,
-            )
+            start = piped if CAN_FORK and not command else _started
+            self.process = start((), clean | own | env, errors.fileno())
         self._number = 0
 
     def envelope(self) -> dict[str, Any]:
@@ -87,10 +80,15 @@ class Process:
         self.process.stdin.flush()
 
 
+def _started(words: Sequence[str], env: Mapping[str, str], errors: int) -> subprocess.Popen[str]:
+    command, pipe = [sys.executable, "-m", "kling_mcp", *words], subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=env)
+
+
 @contextmanager
-def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
-    """Run a server; whatever a test does with it, it is dead after a while."""
-    server = Process(directory, era, **env)
+def running(directory: Path, era: Era, *, command: bool = False, **env: str) -> Iterator[Process]:
+    """Run a server, as a fork or from cold; whatever a test does with it, it is dead after a while."""
+    server = Process(directory, era, command, **env)
     watchdog = threading.Timer(PATIENCE, server.process.kill)
     watchdog.start()
     try:
@@ -106,7 +104,7 @@ def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
 
 @both_eras
 def test_a_host_is_greeted_and_every_line_is_protocol(era: Era, tmp_path: Path) -> None:
-    with running(tmp_path, era, KLING_LOG_LEVEL="DEBUG") as server:
+    with running(tmp_path, era, command=True, KLING_LOG_LEVEL="DEBUG") as server:
         hello = server.greet()["result"]
         server_info = hello.get("serverInfo") or hello["_meta"]["io.modelcontextprotocol/serverInfo"]
         assert server_info["name"] == "kling-mcp"
@@ -146,7 +144,7 @@ def test_secrets_of_the_environment_never_reach_the_log(era: Era, tmp_path: Path
 def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(
     era: Era, number: int, used: bool, tmp_path: Path
 ) -> None:
-    with running(tmp_path, era) as server:
+    with running(tmp_path, era, command=used) as server:
         server.greet()
         if used:
             server.ask("tools/call", name="list_tasks", arguments={})
