@@ -29,6 +29,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[1]
 #: Where the packages are, for a process of its own.
 PATHS = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
+SERVER = "kling_mcp"
 CAN_FORK = sys.platform == "linux"
 
 _PR_SET_PDEATHSIG = 1
@@ -52,9 +53,10 @@ _PID = 10
 class Forked:
     """A server that is nobody's child here, with what tests use of `Popen`."""
 
-    def __init__(self, report: int, stdin: IO[str] | None = None, stdout: IO[str] | None = None) -> None:
+    def __init__(self, report: int) -> None:
         self._report = report
-        self.stdin, self.stdout = stdin, stdout
+        self.stdin: IO[str] | None = None
+        self.stdout: IO[str] | None = None
         self.returncode: int | None = None
         self.pid = int(os.read(report, _PID))
 
@@ -89,20 +91,37 @@ class Forked:
         return self.returncode is not None
 
 
-def fork(words: Sequence[str], env: Mapping[str, str], streams: Sequence[int], cwd: Path | str | None = None) -> Forked:
-    """Run `kling-mcp` with these words; the three streams stay open here."""
+def fork(
+    words: Sequence[str],
+    env: Mapping[str, str],
+    streams: Sequence[int],
+    cwd: Path | str | None = None,
+    module: str = SERVER,
+) -> Forked:
+    """Run `python -m` with a module and these words; the three streams stay open here."""
     report, theirs = os.pipe()
-    start = {"words": list(words), "env": dict(env), "cwd": str(cwd or Path.cwd())}
+    start = {"module": module, "words": list(words), "env": dict(env), "cwd": str(cwd or Path.cwd())}
     socket.send_fds(_parent(), [json.dumps(start).encode()], [*streams, theirs])
     os.close(theirs)
     return Forked(report)
 
 
-def piped(words: Sequence[str], env: Mapping[str, str], errors: int) -> Forked:
-    """Run `kling-mcp` with pipes for its stdin and stdout, as text."""
+def piped(
+    words: Sequence[str],
+    env: Mapping[str, str],
+    errors: int,
+    cwd: Path | str | None = None,
+    module: str = SERVER,
+    *,
+    command: bool = False,
+) -> subprocess.Popen[str] | Forked:
+    """Run it with pipes for stdin and stdout, as text: forked, unless the `command` itself is to be started."""
+    if command or not CAN_FORK:
+        started, pipe = [sys.executable, "-m", module, *words], subprocess.PIPE
+        return subprocess.Popen(started, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=env, cwd=cwd)
     stdin, to_it = os.pipe()
     from_it, stdout = os.pipe()
-    forked = fork(words, env, (stdin, stdout, errors))
+    forked = fork(words, env, (stdin, stdout, errors), cwd, module)
     os.close(stdin)
     os.close(stdout)
     forked.stdin, forked.stdout = os.fdopen(to_it, "w"), os.fdopen(from_it)
@@ -132,8 +151,8 @@ def _end(line: socket.socket, program: subprocess.Popen[bytes]) -> None:
     program.wait(60)
 
 
-def _be_the_parent(line: socket.socket) -> None:
-    """Fork a server for every message until nobody is there to send one; returns in the servers alone."""
+def _be_the_parent(line: socket.socket) -> str:
+    """Fork a server for every message until nobody is there to send one; returns in the servers alone: what to run."""
     _die_with_the_parent()
     os.setsid()  # an interruption is for the tests alone
     _warm_up()
@@ -147,8 +166,7 @@ def _be_the_parent(line: socket.socket) -> None:
         if not os.fork():
             line.detach()
             _keep(descriptors)
-            _become(descriptors, **json.loads(message))
-            return
+            return _become(descriptors, **json.loads(message))
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -176,7 +194,7 @@ def _keep(descriptors: Sequence[int]) -> None:
     os._exit(0)
 
 
-def _become(descriptors: Sequence[int], words: list[str], env: dict[str, str], cwd: str) -> None:
+def _become(descriptors: Sequence[int], module: str, words: list[str], env: dict[str, str], cwd: str) -> str:
     """Take over what the one who asked for this server has given."""
     _die_with_the_parent()
     for place, descriptor in enumerate(descriptors[:3]):
@@ -187,6 +205,7 @@ def _become(descriptors: Sequence[int], words: list[str], env: dict[str, str], c
     os.environ.update(env)
     sys.path[0] = cwd
     sys.argv[1:] = words
+    return module
 
 
 def _die_with_the_parent() -> None:
@@ -194,5 +213,4 @@ def _die_with_the_parent() -> None:
 
 
 if __name__ == "__main__":
-    _be_the_parent(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("kling_mcp", run_name="__main__", alter_sys=True)
+    runpy.run_module(_be_the_parent(socket.socket(fileno=int(sys.argv[1]))), run_name="__main__", alter_sys=True)

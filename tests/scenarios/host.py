@@ -221,7 +221,7 @@ async def ran(
     told, theirs = os.pipe()
     with open(os.devnull, "rb") as nothing:
         if CAN_FORK and not command:
-            streams = (nothing.fileno(), theirs, theirs if errors else sys.stderr.fileno())
+            streams = (nothing.fileno(), theirs, theirs if errors else 2)
             process: Process = Piped(fork(words, whole, streams, cwd), None, None, None)
         else:
             process = await asyncio.create_subprocess_exec(

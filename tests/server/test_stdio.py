@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.forks import CAN_FORK, PATHS, piped
+from tests.forks import PATHS, piped
 from tests.server.acting import Era, both_eras
 
 from kling_tools.operations.all import offered
@@ -34,8 +32,7 @@ class Process:
         own = {"PYTHONPATH": PATHS, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
         self.errors = directory / "stderr.txt"
         with self.errors.open("w") as errors:
-            start = piped if CAN_FORK and not command else _started
-            self.process = start((), clean | own | env, errors.fileno())
+            self.process = piped((), clean | own | env, errors.fileno(), command=command)
         self._number = 0
 
     def envelope(self) -> dict[str, Any]:
@@ -80,11 +77,6 @@ class Process:
         self.process.stdin.flush()
 
 
-def _started(words: Sequence[str], env: Mapping[str, str], errors: int) -> subprocess.Popen[str]:
-    command, pipe = [sys.executable, "-m", "kling_mcp", *words], subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, text=True, env=env)
-
-
 @contextmanager
 def running(directory: Path, era: Era, *, command: bool = False, **env: str) -> Iterator[Process]:
     """Run a server, as a fork or from cold; whatever a test does with it, it is dead after a while."""
@@ -104,7 +96,7 @@ def running(directory: Path, era: Era, *, command: bool = False, **env: str) -> 
 
 @both_eras
 def test_a_host_is_greeted_and_every_line_is_protocol(era: Era, tmp_path: Path) -> None:
-    with running(tmp_path, era, command=True, KLING_LOG_LEVEL="DEBUG") as server:
+    with running(tmp_path, era, command=era == "legacy", KLING_LOG_LEVEL="DEBUG") as server:
         hello = server.greet()["result"]
         server_info = hello.get("serverInfo") or hello["_meta"]["io.modelcontextprotocol/serverInfo"]
         assert server_info["name"] == "kling-mcp"
@@ -144,7 +136,7 @@ def test_secrets_of_the_environment_never_reach_the_log(era: Era, tmp_path: Path
 def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(
     era: Era, number: int, used: bool, tmp_path: Path
 ) -> None:
-    with running(tmp_path, era, command=used) as server:
+    with running(tmp_path, era, command=used and era == "legacy") as server:
         server.greet()
         if used:
             server.ask("tools/call", name="list_tasks", arguments={})
