@@ -17,10 +17,10 @@ pytestmark = pytest.mark.anyio
 @keeps("nothing-lost", "nothing-twice", "result-kept")
 async def test_a_new_server_finishes_the_task_of_a_killed_one(tmp_path: Path) -> None:
     async with simulating(tmp_path, speed=60.0) as kling:
-        async with hosting(kling.env(), "legacy") as first:
+        async with hosting(kling.env(), "legacy", command=True) as first:
             task_id = (await first.facts("create_video", prompt="a fox in the snow", seconds=3))["task_id"]
             await first.kill()
-        async with hosting(kling.env(), "auto") as second:
+        async with hosting(kling.env(), "auto", command=True) as second:
             task = await second.ended(task_id)
             listed = await second.facts("list_tasks")
         bought = await kling.tasks()

@@ -25,8 +25,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult
 from tests.files.conftest import picture_bytes
+from tests.forks import ROOT
 from tests.promises import keeps
-from tests.scenarios.host import ROOT
 from tests.scenarios.simulated import Simulated, simulating
 from tests.server.acting import Era, both_eras, text_of
 

@@ -82,7 +82,7 @@ async def test_a_signal_answers_who_waits_and_ends_cleanly_with_streams_open(
     number: int, era: Era, tmp_path: Path
 ) -> None:
     answers: list[CallToolResult] = []
-    with a_server(tmp_path, KLING_SANDBOX_SPEED="0.1") as server:
+    with a_server(tmp_path, command=number == signal.SIGTERM, KLING_SANDBOX_SPEED="0.1") as server:
         async with server.session("", era) as client:
             made = await client.call_tool("create_video", {"prompt": "a fox"})
             task = made.structured_content["task_id"]

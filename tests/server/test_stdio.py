@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forks import PATHS, piped
 from tests.server.acting import Era, both_eras
 from tests.server.messages import hello, request
 
 from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
@@ -29,21 +27,13 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX mat
 class Process:
     """A server and the few words a host exchanges with it."""
 
-    def __init__(self, directory: Path, era: Era, **env: str) -> None:
+    def __init__(self, directory: Path, era: Era, command: bool, **env: str) -> None:
         self.era = era
         clean = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
-        paths = os.pathsep.join(str(ROOT / folder) for folder in ("server", "tools"))
-        own = {"PYTHONPATH": paths, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
+        own = {"PYTHONPATH": PATHS, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
         self.errors = directory / "stderr.txt"
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kling_mcp"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=clean | own | env,
-            )
+            self.process = piped((), clean | own | env, errors.fileno(), command=command)
         self._number = 0
 
     def tell(self, method: str, **params: Any) -> None:
@@ -89,9 +79,9 @@ class Process:
 
 
 @contextmanager
-def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
-    """Run a server; whatever a test does with it, it is dead after a while."""
-    server = Process(directory, era, **env)
+def running(directory: Path, era: Era, *, command: bool = False, **env: str) -> Iterator[Process]:
+    """Run a server, as a fork or from cold; whatever a test does with it, it is dead after a while."""
+    server = Process(directory, era, command, **env)
     watchdog = threading.Timer(PATIENCE, server.process.kill)
     watchdog.start()
     try:
@@ -107,7 +97,7 @@ def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
 
 @both_eras
 def test_a_host_is_greeted_and_every_line_is_protocol(era: Era, tmp_path: Path) -> None:
-    with running(tmp_path, era, KLING_LOG_LEVEL="DEBUG") as server:
+    with running(tmp_path, era, command=era == "legacy", KLING_LOG_LEVEL="DEBUG") as server:
         hello = server.greet()["result"]
         server_info = hello.get("serverInfo") or hello["_meta"]["io.modelcontextprotocol/serverInfo"]
         assert server_info["name"] == "kling-mcp"
@@ -147,7 +137,7 @@ def test_secrets_of_the_environment_never_reach_the_log(era: Era, tmp_path: Path
 def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(
     era: Era, number: int, used: bool, tmp_path: Path
 ) -> None:
-    with running(tmp_path, era) as server:
+    with running(tmp_path, era, command=used and era == "legacy") as server:
         server.greet()
         if used:
             server.ask("tools/call", name="list_tasks", arguments={})
