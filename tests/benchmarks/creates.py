@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import platform
+import random
 import sqlite3
 import statistics
 import sys
@@ -24,6 +25,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,11 +60,12 @@ class Size:
 
 
 def new_tasks() -> Iterator[Task]:
-    """Yield tasks of different requests, all of the same size."""
-    pattern = a_task("k000000000000")
+    """Yield tasks of different requests, all of the same size, with ids as they are drawn."""
+    pattern, chance = a_task("k000000000000"), random.Random(1)
     for number in count():
         now = time.time()
-        yield replace(pattern, id=f"k{number:012d}", fingerprint=f"{number:064x}", created=now, updated=now)
+        drawn = "".join(chance.choices(ascii_lowercase + digits, k=12))
+        yield replace(pattern, id=f"k{drawn}", fingerprint=f"{number:064x}", created=now, updated=now)
 
 
 class SlowDisk(SqliteStore):
