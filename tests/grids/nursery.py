@@ -106,7 +106,7 @@ class Nursery:
         following = asyncio.create_task(process.follow())
         self._following.add(following)
         following.add_done_callback(self._following.discard)
-        host = Host(process)
+        host = Host(process, "legacy")
         await host.greet()
         return host, process
 

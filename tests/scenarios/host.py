@@ -14,9 +14,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tests.forks import CAN_FORK, PATHS, Forked, fork
+from tests.server.messages import hello, request
+
+if TYPE_CHECKING:
+    from tests.server.acting import Era
 
 BOUND = 240.0
 _LONGEST_LINE = 8 << 20
@@ -75,10 +79,11 @@ class Piped:
 
 
 class Host:
-    """One MCP client with its own server process, in the handshake era."""
+    """One MCP client with its own server process, in one protocol era."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, era: Era) -> None:
         self.process = process
+        self.era: Era = era
         self.progress: list[dict[str, Any]] = []
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last = 0
@@ -87,7 +92,7 @@ class Host:
 
     @classmethod
     async def start(
-        cls, env: Mapping[str, str], cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
+        cls, env: Mapping[str, str], era: Era, cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
     ) -> Self:
         """Start `kling-mcp`, or another program that serves it, and shake hands."""
         process = await asyncio.create_subprocess_exec(
@@ -100,27 +105,28 @@ class Host:
             cwd=cwd,
             limit=_LONGEST_LINE,
         )
-        host = cls(process)
+        host = cls(process, era)
         await host.greet()
         return host
 
     @classmethod
-    async def fork(cls, env: Mapping[str, str], cwd: Path | None = None) -> Self:
+    async def fork(cls, env: Mapping[str, str], era: Era, cwd: Path | None = None) -> Self:
         """Fork a `kling-mcp`, and shake hands."""
         stdin, to_it = os.pipe()
         (from_it, stdout), (of_it, stderr) = os.pipe(), os.pipe()
         server = fork((), _whole(env), (stdin, stdout, stderr), cwd)
         for theirs in (stdin, stdout, stderr):
             os.close(theirs)
-        host = cls(Piped(server, await writer(to_it), await reader(from_it), await reader(of_it)))
+        host = cls(Piped(server, await writer(to_it), await reader(from_it), await reader(of_it)), era)
         await host.greet()
         return host
 
     async def greet(self) -> None:
-        """Shake hands."""
-        client = {"name": "host", "version": "1"}
-        await self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
-        await self.tell("notifications/initialized", {})
+        """Shake hands, or ask who is there."""
+        first = hello(self.era)
+        await self.ask(first["method"], first["params"])
+        if self.era == "legacy":
+            await self.tell("notifications/initialized", {})
 
     async def ask(self, method: str, params: dict[str, Any], bound: float = BOUND) -> dict[str, Any]:
         """Send a request and return its result; a protocol error is an assertion."""
@@ -135,7 +141,7 @@ class Host:
         """Send a request and return the future answer; `last` is its id."""
         self._last += 1
         future = self._answers[self._last] = asyncio.get_running_loop().create_future()
-        await self._write({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
+        await self._write(request(self.era, method, self._last, **params))
         return future
 
     @property
@@ -259,9 +265,11 @@ async def reader(descriptor: int) -> asyncio.StreamReader:
 
 
 @asynccontextmanager
-async def hosting(env: Mapping[str, str], cwd: Path | None = None, *, command: bool = False) -> AsyncIterator[Host]:
+async def hosting(
+    env: Mapping[str, str], era: Era, cwd: Path | None = None, *, command: bool = False
+) -> AsyncIterator[Host]:
     """Run a host for the length of a block; its server is gone afterwards. As a `command` it is started from cold."""
-    host = await (Host.fork if CAN_FORK and not command else Host.start)(env, cwd)
+    host = await (Host.fork if CAN_FORK and not command else Host.start)(env, era, cwd)
     try:
         yield host
     finally:

@@ -156,9 +156,8 @@ async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tm
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": paths, **homes(tmp_path), **env},
         cwd=tmp_path,
     )
-    host = Host(process)
-    client = {"name": "host", "version": "1"}
-    await host.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
+    host = Host(process, "auto")
+    await host.greet()
     tools = await host.ask("tools/list", {})
     quote = await host.facts("estimate_cost", tool="create_video", arguments={"prompt": "a fox"})
     assert await host.close() == 0

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.forks import PATHS, piped
 from tests.server.acting import Era, both_eras
+from tests.server.messages import hello, request
 
 from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
@@ -35,34 +36,33 @@ class Process:
             self.process = piped((), clean | own | env, errors.fileno(), command=command)
         self._number = 0
 
-    def envelope(self) -> dict[str, Any]:
-        """Return what a request of this era carries besides its own."""
-        about = "io.modelcontextprotocol"
-        told = {f"{about}/protocolVersion": "2026-07-28", f"{about}/clientCapabilities": {}}
-        return {} if self.era == "legacy" else {"_meta": told}
-
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
-        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a request and return its answer; every line that comes is a message of the protocol."""
+        """Send a request and return its answer."""
+        return self._answered(request(self.era, method, self._next(), **params))
+
+    def _next(self) -> int:
         self._number += 1
-        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": {**params, **self.envelope()}})
+        return self._number
+
+    def _answered(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer; every line that comes is a message of the protocol."""
+        self.send(message)
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             answer: dict[str, Any] = json.loads(line)
-            if answer.get("id") == self._number:
+            if answer.get("id") == message["id"]:
                 return answer
         raise AssertionError(f"the server ended: {self.errors.read_text()}")
 
     def greet(self) -> dict[str, Any]:
         """Shake hands as a host of 2025 does, or ask who is there as one does since."""
-        if self.era != "legacy":
-            return self.ask("server/discover")
-        me = {"name": "host", "version": "1"}
-        answer = self.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=me)
-        self.tell("notifications/initialized")
+        answer = self._answered(hello(self.era, self._next()))
+        if self.era == "legacy":
+            self.tell("notifications/initialized")
         return answer
 
     def rest(self) -> tuple[int, str]:
@@ -71,7 +71,8 @@ class Process:
         left = self.process.stdout.read()
         return self.process.wait(PATIENCE), left
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
+        """Write a message as it is."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
@@ -154,7 +155,7 @@ def test_a_host_that_stops_reading_is_no_fault_of_ours(era: Era, tmp_path: Path)
         with suppress(BrokenPipeError):
             for _ in range(100):
                 server.tell("notifications/initialized")
-                server._send({"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": server.envelope()})
+                server.send(request(era, "tools/list", 99))
         with suppress(BrokenPipeError):
             assert server.process.stdin is not None
             server.process.stdin.close()
