@@ -204,7 +204,7 @@ def run(load: Load) -> list[str]:
             env = {"KLING_HTTP_TOKEN": tokens, "KLING_API_KEY": API_KEY, "KLING_BASE_URL": kling_url}
             env["KLING_FFMPEG"] = "not-installed"
             limits = {"KLING_MAX_CONCURRENCY": "1000000", "KLING_MAX_USD_PER_DAY_ALL": "100000"}
-            with a_server(home, **env, **limits) as server:
+            with a_server(home, command=True, **env, **limits) as server:
                 began, cpu = time.monotonic(), os.times()
                 seen = asyncio.run(drive(server.url, kling_url, load))
                 took = time.monotonic() - began
