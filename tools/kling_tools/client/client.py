@@ -19,6 +19,7 @@ from kling_tools.client.download import Download, open_download
 from kling_tools.client.lifts import Lifts
 from kling_tools.client.rings import Rings
 from kling_tools.client.survey import MAX_PAGES, Sight, Survey
+from kling_tools.client.traces import traces
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
 from kling_tools.model.errors import (
@@ -190,6 +191,26 @@ class Client:
                 raise ProviderBroken("Kling answered a question for one task with others.")
             following = page.next
         raise ProviderBroken(f"Kling's list of tasks did not end after {MAX_PAGES} pages.")
+
+    def mark(self, order: Order) -> str:
+        """Return by what the order's create is known again in the provider's own list; empty where none shows it.
+
+        Raises:
+            Refused: it cannot be encoded.
+        """
+        if self._dialect.traits.finds:
+            return ""
+        return self._dialect.mark(self._dialect.create(replace(order, callback_url=self._rings.address(order))))
+
+    async def traces(self, mark: str, sent: float) -> tuple[str, ...] | None:
+        """Return the provider's ids of tasks with this mark that a create may have made that left at `sent`.
+
+        None where nothing can be told: there is no such list, or it is too long.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        return await traces(self._dialect, self._ask, self._clock, mark, sent, sent + self._submit_seconds)
 
     async def probe(self) -> ProbeResult:
         """Make one free call with the credentials.

@@ -19,6 +19,7 @@ from kling_tools.jobs import telling
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
+from kling_tools.jobs.doubts import resolve
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.following import follow, sent_together
@@ -30,7 +31,7 @@ from kling_tools.jobs.pace import Times
 from kling_tools.jobs.questions import Enqueued
 from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.rounds import SHORTEST_TICK, Rounds
-from kling_tools.jobs.submit import resolve, submit
+from kling_tools.jobs.submit import submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
 from kling_tools.jobs.watch import FIRST_SILENCE, LONGEST_SILENCE, Watch
 from kling_tools.jobs.watched import Watched

@@ -124,6 +124,7 @@ class Task:
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
     by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
     start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
+    `mark` is by what its create is known again in the provider's own list, where that shows what was asked for.
     `caller` is whose it is: empty for the owner, who is the only one but over HTTP.
     """
 
@@ -152,6 +153,7 @@ class Task:
     arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     part_of: str = ""
     caller: str = ""
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,9 @@ class Readied:
 
 @dataclass(frozen=True)
 class Claimed:
-    """We are about to send: written, and durable, before a byte leaves."""
+    """We are about to send: written, and durable, before a byte leaves. `mark` as in `Task`."""
+
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -243,10 +247,12 @@ class CalledOff:
 class Adopted:
     """The provider has it under our id although we believed it lost; the person wants it taken over.
 
-    Also where it had ended here before it was ever seen there: unlike `Seen`, which comes too late for that.
+    Also where it had ended here before it was ever seen there: unlike `Seen`, which comes too late for that. `note`
+    tells people how it was found.
     """
 
     observation: Observation
+    note: str = "It was found in Kling's own list under its id, and taken over."
 
 
 _Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected

@@ -237,6 +237,23 @@ def multipart(fields: Mapping[str, str], name: str, medium: Medium) -> tuple[byt
     return b"".join(parts), f"multipart/form-data; boundary={border}"
 
 
+def mark_of(place: str, asked: object) -> str:
+    """Return the mark of what is asked for at a place: the same for the same fields, however they are written.
+
+    A field that says nothing is as good as none, and 5 is 5.0.
+    """
+    told = json.dumps(_plain(asked), sort_keys=True, separators=(",", ":"))
+    return f"{place} {hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items() if v is not None and v not in ("", [], {})}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def ring_secret(callback_url: str) -> str:
     """Return the word that a provider is asked to repeat in its callbacks: it follows from their secret address."""
     address = callback_url.partition("?")[0]

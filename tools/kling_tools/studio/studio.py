@@ -20,11 +20,11 @@ from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace, telling
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.doubts import told
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.moves import Hear
 from kling_tools.jobs.questions import Spending
-from kling_tools.jobs.submit import told
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
