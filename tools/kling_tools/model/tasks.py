@@ -53,8 +53,9 @@ class Observation:
     """One look at a task on the provider's side, in our words.
 
     `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do; `doubtful`: it may
-    have been billed all the same. `created` is when the provider says it was made (seconds since the epoch): told for
-    people, no part of what was seen.
+    have been billed all the same; `called_off`: it was stopped at somebody's wish, and nothing is billed. `gone`: its
+    result was made, and is erased there. `created` is when the provider says it was made (seconds since the epoch):
+    told for people, no part of what was seen.
     """
 
     remote: Remote
@@ -64,6 +65,8 @@ class Observation:
     cause: Literal["moderated", "bad_media", "input_unreachable", ""] = ""
     advice: str = ""
     doubtful: bool = False
+    called_off: bool = False
+    gone: bool = False
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False

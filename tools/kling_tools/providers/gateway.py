@@ -127,8 +127,10 @@ class GatewayDialect(Bare):
         charge: Charge | None = None,
         simulated: bool = False,
         doubtful: bool = False,
+        called_off: bool = False,
+        gone: bool = False,
     ) -> Observation:
-        """Return a look in our words; `reason` and `doubtful` are told only of a failure."""
+        """Return a look in our words; what is about a failure is told only of one, and `gone` of a result."""
         told = text(reason) if status == "failed" else ""
         cause, advice = failure_reason(told) if told else ("", "")
         return Observation(
@@ -139,6 +141,8 @@ class GatewayDialect(Bare):
             cause=cause,
             advice=advice,
             doubtful=doubtful and status == "failed",
+            called_off=called_off and status == "failed",
+            gone=gone and status == "succeeded" and not outputs,
             outputs=tuple(outputs) if status == "succeeded" else (),
             charge=charge,
             simulated=simulated,

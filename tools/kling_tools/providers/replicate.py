@@ -176,6 +176,8 @@ class Replicate(GatewayDialect):
             outputs=[RemoteOutput(kind="video", url=url, lives=LIVES) for url in urls if url],
             charge=charge(None, Decimal(0)) if free else None,
             doubtful=word == "canceled" and not free,
+            called_off=word == "canceled" and free,
+            gone=told.get("data_removed") is True,
             simulated=answer.simulated,
         )
 

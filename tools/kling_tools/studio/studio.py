@@ -381,7 +381,8 @@ class Studio:
         `task_id` is our own, where the address that was called names it.
 
         Raises:
-            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed.
+            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed. Unreachable,
+            ProviderRefused, ProviderBroken: what proves it, or is meant, cannot be had now; it may come again.
         """
         if provider not in self._readers:
             await self._rung(self._opened.account(provider), headers, body, task_id)
@@ -393,5 +394,9 @@ class Studio:
     async def _rung(self, account: Account, headers: Mapping[str, str], body: bytes, task_id: str) -> None:
         for remote_id in await account.client.heard(headers, body):
             if task_id:
-                await told(account, task_id, remote_id)
+                try:
+                    await told(account, task_id, remote_id)
+                except KlingError:
+                    account.client.unheard(body)
+                    raise
             await self._engine.look_soon(external_id="", remote_id=remote_id)
