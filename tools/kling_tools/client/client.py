@@ -17,6 +17,7 @@ import httpx2
 from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
 from kling_tools.client.lifts import Lifts
+from kling_tools.client.pacing import Pacing
 from kling_tools.client.rings import Rings
 from kling_tools.client.survey import MAX_PAGES, Sight, Survey
 from kling_tools.client.traces import traces
@@ -27,6 +28,7 @@ from kling_tools.model.errors import (
     Impossible,
     KlingError,
     ProviderBroken,
+    TooManyRequests,
     Unauthorised,
     Unreachable,
     Unsure,
@@ -35,6 +37,7 @@ from kling_tools.model.library import Balance
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import WireAnswer, WireCall
+from kling_tools.providers.reading import seconds
 from kling_tools.providers.registry import Connection
 
 #: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again.
@@ -82,6 +85,7 @@ class Client:
         self._survey = Survey(connection.dialect, self._ask)
         self._rings = Rings(connection, self._ask, clock)
         self._lifts = Lifts(connection.dialect, self._ask, clock)
+        self._pacing = Pacing(connection.dialect.traits.asks, clock)
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
 
@@ -129,6 +133,9 @@ class Client:
                     return _ours(self._dialect.accepted(order, call, answer), order)
                 except AlreadyExists as refusal:
                     return await self._existing(order.external_id, call.product, refusal)
+                except TooManyRequests as refusal:
+                    refusal.wait = seconds(answer.headers.get("retry-after")) or 0.0
+                    raise
         except TimeoutError:
             title = self.connection.vendor.title
             raise Unsure(f"{title} did not answer in {self._submit_seconds:g} seconds.") from None
@@ -289,7 +296,8 @@ class Client:
         return found
 
     async def _ask(self, call: WireCall) -> WireAnswer:
-        """Send a query: whatever broke on the way, it may be asked again."""
+        """Send a query when it is its turn: whatever broke on the way, it may be asked again."""
+        await self._pacing.turn()
         return await _repeatable(self._wire.send(call), self._query_seconds)
 
 

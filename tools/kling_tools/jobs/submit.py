@@ -76,6 +76,9 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         order = await account.client.lifted(order or await account.orders.resume(task))
         started = account.journal.clock.monotonic()
         owner = await account.presence.name()
+        if not account.throttle.take(account.journal.clock.monotonic()):
+            full = f"{account.connection.vendor.title} takes no more at a time"
+            return await _left_waiting(account, task, full), None
         by = Claim(account.sender, owner)
         claimed = await account.journal.claim(task.id, account.slots, by, _mark(account, order))
     except StorageUnavailable as error:
@@ -88,7 +91,7 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         now = await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
         return now, error if now.status is Status.FAILED else None
     if claimed is None:
-        return await _left_waiting(account, task), None
+        return await _left_waiting(account, task, f"All {account.slots} slots are taken"), None
     held_up = account.journal.clock.monotonic() - started > STALE_SECONDS
     if held_up or not await account.presence.stands(owner):
         # Others may take this process for dead and judge. Nothing has left; where they have begun anew, theirs counts.
@@ -117,17 +120,17 @@ def _mark(account: Account, order: Order) -> str:
         return ""
 
 
-async def _left_waiting(account: Account, task: Task) -> Task:
+async def _left_waiting(account: Account, task: Task, why: str) -> Task:
     now = (await account.journal.get([task.id])).get(task.id, task)
     if now.status is not Status.QUEUED or not account.journal.is_due(now):
         return now
-    waits = Hindered(f"All {account.slots} slots are taken; it waits its turn.")
-    return await account.journal.apply(task.id, waits, standing=now)
+    return await account.journal.apply(task.id, Hindered(f"{why}; it waits its turn."), standing=now)
 
 
 async def _send(account: Account, task: Task, order: Order) -> tuple[Event, KlingError | None]:
     try:
         outcome = await account.client.submit(order)
+        account.throttle.faster()
         return Advanced(outcome) if isinstance(outcome, Prepared) else Seen(outcome), None
     except Unreachable as error:
         if task.plan.passable:
@@ -137,6 +140,8 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
             return Rejected(Failure.of(error)), error
         return PutBack(error.message, _backoff(task)), None
     except Busy as error:
+        if isinstance(error, TooManyRequests):  # one that is told so is enough: the others wait without asking
+            account.throttle.slower(account.journal.clock.monotonic(), error.wait)
         return PutBack(error.message, _backoff(task)), None
     except (Unsure, ProviderBroken) as error:
         return Doubted(error.message if task.plan.route.finds else f"{error.message} {unasked(account, task)}"), None

@@ -80,17 +80,28 @@ class Traces:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """At most so many requests within so many seconds."""
+
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Traits:
     """What an API can do beside making tasks and showing them.
 
     `finds`: it can be asked for a task by an id of ours (`find`); without that, a create whose answer was lost is never
     sent again. `files` and `file_bytes` as in `Route`. `together`: so many single questions may be on the wire at once.
+    `creates` and `asks`: how many creates, and how many questions, an account may send; None where nobody tells.
     """
 
     finds: bool = True
     files: tuple[MediaKind, ...] = ("image", "audio")
     file_bytes: int = 0
     together: int = 1
+    creates: Rate | None = None
+    asks: Rate | None = None
 
 
 class Bare:

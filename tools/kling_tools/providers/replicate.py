@@ -19,7 +19,7 @@ from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, MotionSpec, Product, VideoSpec
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
-from kling_tools.providers.dialect import Trace, Traces, Traits, WireAnswer, WireCall
+from kling_tools.providers.dialect import Rate, Trace, Traces, Traits, WireAnswer, WireCall
 from kling_tools.providers.gateway import GatewayDialect, filled, mark_of, multipart, said, status_of
 from kling_tools.providers.reading import RemoteStatus, charge, date, number, record, records, text, when
 
@@ -59,7 +59,14 @@ class Replicate(GatewayDialect):
 
     name = "replicate"
     title = "Replicate"
-    traits = Traits(finds=False, files=("image", "audio", "video"), file_bytes=MOST_UPLOADED, together=8)
+    traits = Traits(
+        finds=False,
+        files=("image", "audio", "video"),
+        file_bytes=MOST_UPLOADED,
+        together=8,
+        creates=Rate(600, 60.0),
+        asks=Rate(3000, 60.0),
+    )
 
     def product(self, plan: Plan) -> str:
         """Return the one address of all predictions."""
