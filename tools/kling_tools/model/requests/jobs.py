@@ -68,6 +68,7 @@ class ListModels(Request):
     resolution: Resolution | None = None
     audio: bool | None = None
     last_image: bool | None = None
+    provider: str | None = Field(None, max_length=200)
 
 
 class JoinVideos(Request):
