@@ -132,3 +132,19 @@ async def test_two_doubts_of_one_request_never_take_the_same_task(fake: str, tmp
                 else:
                     assert (await until_ended(studio, task.id)).status is Status.SUCCEEDED
         assert len(vendor.bills) == 1
+
+
+@pytest.mark.parametrize(("kind", "said"), [("cut", "has fallen by"), ("reset", "has not fallen")])
+async def test_where_there_is_only_a_balance_it_is_a_hint_to_the_person_and_no_more(
+    kind: str, said: str, tmp_path: Path
+) -> None:
+    clock = FastClock(speed=SPEED)
+    async with serving(Fake.KIE) as vendor, opened(tmp_path, (Fake.KIE, vendor), clock=clock) as studio:
+        vendor.fault(kind)
+        task = await studio.create(a_clip())
+        assert task.status is Status.UNSURE
+        later = await settled(studio, task.id)
+        assert (later.status, later.remote) == (Status.UNSURE, None)
+        assert f"The balance there {said}" in later.trouble
+        assert "never sent again" in later.trouble
+        assert vendor.count("create") == 1

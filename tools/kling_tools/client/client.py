@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 import httpx2
@@ -43,6 +44,8 @@ from kling_tools.providers.registry import Connection
 #: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again.
 SUBMIT_SECONDS = 100.0
 QUERY_SECONDS = 100.0
+#: How long a purchase waits to know what the account had before it.
+PURSE_SECONDS = 5.0
 #: A clock that is further off than this explains a refused token.
 SKEW_SECONDS = 4.0
 
@@ -256,6 +259,13 @@ class Client:
             cannot be had.
         """
         return await self._rings.heard(headers, body)
+
+    async def purse(self) -> Decimal | None:
+        """Return what is left in the provider's own unit, where it tells that at once; nothing else is said of it."""
+        with suppress(KlingError, TimeoutError):
+            async with asyncio.timeout(PURSE_SECONDS):
+                return None if (balance := await self.balance()) is None else balance.amount
+        return None
 
     def unheard(self, body: bytes) -> None:
         """Take it that a callback was not heard, so that its repetition is."""

@@ -8,6 +8,7 @@ here, is the one that was sent. Of two doubts neither takes what may be the othe
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from kling_tools.client.client import SUBMIT_SECONDS
 from kling_tools.jobs.account import Account
@@ -18,6 +19,7 @@ from kling_tools.jobs.questions import Claim
 from kling_tools.jobs.rows import sent_since
 from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import AnswerLost, KlingError, TaskUnreadable
+from kling_tools.model.money import plain
 from kling_tools.model.plan import can_be_asked_about
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import Adopted, Doubted, Failure, Hindered, PutBack, Rejected, Remote, Seen, Task
@@ -26,6 +28,9 @@ from kling_tools.model.tasks import Adopted, Doubted, Failure, Hindered, PutBack
 DOUBT_SECONDS = 3 * 3600.0
 #: From then on no request can be accepted any more, and what a list shows of its time is all there will be of others.
 SETTLED_SECONDS = SUBMIT_SECONDS + 30.0
+#: By then a provider that takes the money at once has taken it.
+HINT_SECONDS = 30.0
+_HINT = "The balance there"
 #: No task that may have to do with a doubt was sent longer before it.
 _DAY = 86_400.0
 
@@ -88,6 +93,8 @@ async def _left_open(account: Account, task: Task, claim: Claim) -> bool:
         await account.journal.apply(task.id, Doubted(words), standing=task)
     elif await _recognised(account, task, claim):
         return True
+    elif task.purse is not None and _HINT not in task.trouble:
+        await _hinted(account, task, task.purse)
     elif account.journal.now() - (task.sent_at or task.updated) > DOUBT_SECONDS:
         error = AnswerLost(
             f"{vendor.title} never told whether it took this task (at most {task.plan.price.words()} is at stake).",
@@ -125,6 +132,19 @@ async def _recognised(account: Account, task: Task, claim: Claim) -> bool:
     event = Adopted(replace(found[0], external_id=task.id), note)
     taken = await account.journal.apply(task.id, event, standing=task, unless=is_taken(found[0].remote.id, sure=True))
     return taken.remote is not None
+
+
+async def _hinted(account: Account, task: Task, before: Decimal) -> None:
+    """Tell what became of the account's money: for the person to think about, and proof of nothing."""
+    left = await account.client.purse()
+    if left is None or account.journal.now() - (task.sent_at or 0.0) < HINT_SECONDS:
+        return
+    if left < before:
+        moved = f"has fallen by {plain(before - left)} since it was sent, for this or for something else"
+    else:
+        moved = "has not fallen since it was sent, which speaks against it"
+    words = f"{unasked(account, task)} {_HINT} {moved}; that proves nothing."
+    await account.journal.apply(task.id, Hindered(words), standing=task)
 
 
 def is_taken(remote_id: str, *, sure: bool = False) -> Guard:

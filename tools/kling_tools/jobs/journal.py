@@ -36,6 +36,7 @@ SAME_REQUEST_SECONDS = 600.0
 #: No delay is longer. A task that seems to wait for more was put back before the clock was.
 LONGEST_DELAY = 30.0
 
+PLAIN = Claimed()
 #: Something that is true of a task, found out in the transaction that would change it.
 Guard = Callable[[Connection, Task], bool]
 
@@ -115,7 +116,7 @@ class Journal:
         asked = {"fingerprint": fingerprint, "after": self.now() - SAME_REQUEST_SECONDS, "caller": self.caller}
         return await self._store.read(lambda db: next(self._readable(db.rows("earlier_film", **asked)), None))
 
-    async def claim(self, task_id: str, slots: int, by: Claim = NOBODY, mark: str = "") -> Task | None:
+    async def claim(self, task_id: str, slots: int, by: Claim = NOBODY, event: Claimed = PLAIN) -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
         now = self.clock.now()
 
@@ -127,7 +128,7 @@ class Journal:
             if task.id not in self._next_up(db, task.account, task.plan.model, slots):
                 return None
             db.run("note_claim", id=task.id, sender=by.sender, owner=by.owner)
-            return _write(db, task, Claimed(mark), now)
+            return _write(db, task, event, now)
 
         task = await self._store.do(work)
         if task is not None:

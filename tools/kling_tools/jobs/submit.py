@@ -30,6 +30,7 @@ from kling_tools.model.plan import Order, Prepared
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
     Advanced,
+    Claimed,
     Doubted,
     Event,
     Failure,
@@ -74,13 +75,14 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         if account.journal.now() - task.created > LONGEST_WAIT_SECONDS:
             raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
         order = await account.client.lifted(order or await account.orders.resume(task))
+        claiming = await _claiming(account, order)
         started = account.journal.clock.monotonic()
         owner = await account.presence.name()
         if not account.throttle.take(account.journal.clock.monotonic()):
             full = f"{account.connection.vendor.title} takes no more at a time"
             return await _left_waiting(account, task, full), None
         by = Claim(account.sender, owner)
-        claimed = await account.journal.claim(task.id, account.slots, by, _mark(account, order))
+        claimed = await account.journal.claim(task.id, account.slots, by, claiming)
     except StorageUnavailable as error:
         # The intent is written and will be sent: to call it refused would have it bought twice.
         return replace(task, trouble=error.message), None
@@ -112,12 +114,21 @@ async def _not_lifted(account: Account, task: Task, error: KlingError) -> tuple[
     return now, error if now.status is Status.FAILED else None
 
 
-def _mark(account: Account, order: Order) -> str:
-    """Return by what this create is known again; what cannot be said is refused where it is sent."""
+async def _claiming(account: Account, order: Order) -> Claimed:
+    """Return what is to be known later of a create whose answer may be lost.
+
+    Raises:
+        Refused: it cannot be encoded.
+    """
+    if order.plan.route.finds:
+        return Claimed()
     try:
-        return account.client.mark(order)
-    except Exception:
-        return ""
+        mark = account.client.mark(order)
+    except KlingError:
+        raise
+    except Exception:  # a fault of ours is met again where it is sent, and told there
+        mark = ""
+    return Claimed(mark, None if mark else await account.client.purse())
 
 
 async def _left_waiting(account: Account, task: Task, why: str) -> Task:

@@ -38,8 +38,9 @@ def step(task: Task, event: Event, now: float) -> Task:
     match event:
         case Readied(simulated):
             return _readied(task, now, simulated=simulated)
-        case Claimed(mark):
-            return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="", mark=mark)
+        case Claimed(mark, purse):
+            known = {"attempts": task.attempts + 1, "mark": mark, "purse": purse}
+            return _to(task, Status.SUBMITTING, now, sent_at=now, trouble="", **known)
         case PutBack(trouble, delay):
             return _to(task, Status.QUEUED, now, sent_at=None, not_before=now + delay, trouble=trouble)
         case Doubted(trouble):

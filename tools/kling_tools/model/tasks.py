@@ -127,7 +127,8 @@ class Task:
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
     by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
     start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
-    `mark` is by what its create is known again in the provider's own list, where that shows what was asked for.
+    `mark` is by what its create is known again in the provider's own list, where that shows what was asked for; where
+    there is none, `purse` is what the account had left before it was sent, in the provider's own unit.
     `caller` is whose it is: empty for the owner, who is the only one but over HTTP.
     """
 
@@ -157,6 +158,7 @@ class Task:
     part_of: str = ""
     caller: str = ""
     mark: str = ""
+    purse: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -168,9 +170,10 @@ class Readied:
 
 @dataclass(frozen=True)
 class Claimed:
-    """We are about to send: written, and durable, before a byte leaves. `mark` as in `Task`."""
+    """We are about to send: written, and durable, before a byte leaves. `mark` and `purse` as in `Task`."""
 
     mark: str = ""
+    purse: Decimal | None = None
 
 
 @dataclass(frozen=True)
