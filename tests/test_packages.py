@@ -8,10 +8,51 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from kling_mcp.hosts import KEYS, RESELLERS
 from kling_tools.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parents[1]
+
+
+_TEXT = {"type": "string"}
+_INPUT = {
+    "isRequired": {"type": "boolean"},
+    "isSecret": {"type": "boolean"},
+    "format": {"enum": ["string", "number", "boolean", "filepath"]},
+    **dict.fromkeys(("name", "description", "value", "default", "placeholder"), _TEXT),
+}
+_NAMED = {"type": "object", "properties": _INPUT, "required": ["name"]}
+_FLAG = {"type": "object", "properties": {**_INPUT, "type": {"const": "named"}}, "required": ["type", "name"]}
+_PACKAGE = {
+    "type": "object",
+    "properties": {
+        "registryType": _TEXT,
+        "identifier": _TEXT,
+        "version": {"type": "string", "minLength": 1, "maxLength": 255, "not": {"const": "latest"}},
+        "runtimeHint": _TEXT,
+        "runtimeArguments": {"type": "array", "items": _FLAG},
+        "transport": {"type": "object", "properties": {"type": {"const": "stdio"}}, "required": ["type"]},
+        "environmentVariables": {"type": "array", "items": _NAMED},
+    },
+    "required": ["registryType", "identifier", "transport"],
+    "additionalProperties": False,
+}
+#: What the registry's schema of 2025-12-11 asks of the parts that an entry of ours has, and no other parts.
+ENTRY = {
+    "type": "object",
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "name": {"type": "string", "minLength": 3, "maxLength": 200, "pattern": r"^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$"},
+        "title": {"type": "string", "minLength": 1, "maxLength": 100},
+        "description": {"type": "string", "minLength": 1, "maxLength": 100},
+        "version": {"type": "string", "maxLength": 255},
+        "packages": {"type": "array", "items": _PACKAGE},
+    },
+    "required": ["name", "description", "version"],
+    "additionalProperties": False,
+}
 
 
 def read(name: str) -> dict[str, Any]:
@@ -21,11 +62,8 @@ def read(name: str) -> dict[str, Any]:
 
 
 def test_the_registry_would_take_the_entry() -> None:
-    # The limits of the registry's schema of 2025-12-11.
     entry = read("server/server.json")
-    assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", entry["name"])
-    assert 3 <= len(entry["name"]) <= 200
-    assert 1 <= len(entry["description"]) <= 100
+    Draft202012Validator(ENTRY).validate(entry)
     (package,) = entry["packages"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
     assert package["version"] == entry["version"]

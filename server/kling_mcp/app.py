@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -14,6 +15,7 @@ from kling_mcp.asking import seal
 from kling_mcp.bridge import OperationServer
 from kling_mcp.gallery.offer import gallery
 from kling_mcp.house import OpenStudio
+from kling_mcp.loading import for_good
 from kling_mcp.resources import Shelf
 from kling_mcp.tasks import JournalTasks, Tasks
 from kling_tools.clock import Clock
@@ -65,7 +67,7 @@ def build_server(
     @asynccontextmanager
     async def opened() -> AsyncIterator[Studio]:
         # Loaded in a thread: a host that asks meanwhile is answered.
-        await anyio.to_thread.run_sync(import_module, "kling_tools.studio")
+        await anyio.to_thread.run_sync(_load_studio)
         from kling_tools.studio import Studio
 
         async with Studio.open(settings, clock) as studio:
@@ -85,6 +87,12 @@ def build_server(
         request_state_security=seal(settings),
         extensions=extensions() if beyond is None else beyond,
     )
+
+
+def _load_studio() -> None:
+    if "kling_tools.studio" not in sys.modules:
+        with for_good():
+            import_module("kling_tools.studio")
 
 
 def extensions() -> list[Extension]:

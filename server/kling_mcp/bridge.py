@@ -39,7 +39,6 @@ from kling_mcp.house import House, OpenStudio
 from kling_mcp.lists import Lists
 from kling_mcp.logs import incident
 from kling_mcp.notices import Notices
-from kling_mcp.prompts import FORMS, prompt
 from kling_mcp.replies import failure, refusal, reply
 from kling_mcp.resources import SCHEME, Shelf
 from kling_mcp.schemas import Schema, input_schema, output_schemas
@@ -165,6 +164,8 @@ class OperationServer(MCPServer[House]):
 
     async def list_prompts(self) -> list[Prompt]:
         """List what a person may pick."""
+        from kling_mcp.prompts import FORMS  # asked for by few hosts, and not before the tools
+
         return [*await super().list_prompts(), *(form.listed() for form in FORMS)]
 
     async def get_prompt(
@@ -173,6 +174,8 @@ class OperationServer(MCPServer[House]):
         """Return a prompt with what the person filled in."""
         if any(other.name == name for other in await super().list_prompts()):
             return await super().get_prompt(name, arguments, context)
+        from kling_mcp.prompts import prompt
+
         return prompt(name, {key: str(value) for key, value in (arguments or {}).items()})
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from kling_mcp.loading import for_good
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -54,21 +56,23 @@ def _drop_stdout() -> None:
 def serve(args: Namespace | None = None) -> int:
     """Serve MCP on stdin and stdout, or on a port where that is asked for."""
     if args is not None and getattr(args, "http", False):
-        from kling_mcp.web.serving import run
-
+        with for_good():
+            from kling_mcp.web.serving import run
         return run(args)
-    import anyio
+    with for_good():
+        import anyio
 
-    from kling_mcp.app import build_server
-    from kling_mcp.logs import log_to_stderr
-    from kling_mcp.shim import serve_stdio
-    from kling_tools.settings import Settings
+        from kling_mcp.app import build_server
+        from kling_mcp.logs import log_to_stderr
+        from kling_mcp.shim import serve_stdio
+        from kling_tools.settings import Settings
 
-    settings = Settings.from_env()
-    log_to_stderr(settings.log_level, settings.secrets)
+        settings = Settings.from_env()
+        log_to_stderr(settings.log_level, settings.secrets)
+        server = build_server(settings)
     if sys.stdin is not None and sys.stdin.isatty():
         sys.stderr.write("kling-mcp waits for an MCP host on stdin; to see it work: kling-mcp demo\n")
-    anyio.run(serve_stdio, build_server(settings))
+    anyio.run(serve_stdio, server)
     return 0
 
 

@@ -26,11 +26,9 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 
-from kling_mcp.completions import complete
 from kling_mcp.house import House
 from kling_mcp.logs import incident
 from kling_mcp.notices import Notices
-from kling_mcp.prompts import PROMPTS
 from kling_mcp.resources import Shelf
 from kling_mcp.shim import answer_also, line_of
 from kling_tools.model.errors import KlingError, quoted
@@ -71,6 +69,9 @@ class Lists:
         return EmptyResult()
 
     async def _complete(self, ctx: ServerRequestContext[House, Any], params: CompleteRequestParams) -> CompleteResult:
+        from kling_mcp.completions import complete  # these two wait until somebody types
+        from kling_mcp.prompts import PROMPTS
+
         tool = ""
         if isinstance(params.ref, PromptReference):
             if not any(prompt.name == params.ref.name for prompt in await self._server.list_prompts()):

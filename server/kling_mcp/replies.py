@@ -18,7 +18,6 @@ from typing import Any
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import BaseModel
 
-from kling_mcp.looks import look_text
 from kling_tools.model.errors import SPENT_SENTENCES, KlingError, quoted
 from kling_tools.model.money import dollars
 from kling_tools.operations.answers import (
@@ -235,6 +234,8 @@ def _deduction(deduction: DeductionFacts) -> str:
 
 @tell.register
 def _look(facts: LookFacts) -> str:
+    from kling_mcp.looks import look_text  # nobody looks before something is made
+
     return look_text(facts)
 
 

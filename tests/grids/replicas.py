@@ -84,10 +84,11 @@ async def be_a_replica(url: str, kling: str, home: Path, may_hold: int) -> None:
     sources = Sources(journal, orders, orders.inputs)
     connection = sandbox_connection(API_KEY, kling)
     client = Client(connection, clock)
-    accounts = tuple(
-        Account(name, connection, client, SLOTS, 1.0, journal, orders, sources, sender="one key") for name in ACCOUNTS
-    )
     outputs, offices = Outputs(home / "out"), SessionOffices(url, clock)
+    accounts = tuple(
+        Account(name, connection, client, SLOTS, 1.0, journal, orders, sources, offices, sender="one key")
+        for name in ACCOUNTS
+    )
     engine = Engine(journal, outputs, accounts, clock, offices, quarantine=QUARANTINE)
     settings = Settings(database_url=url, data_dir=home, output_dir=home / "out")
     studio = Studio(settings, clock, Opened(settings, journal, store, offices, orders, outputs, accounts, None), engine)

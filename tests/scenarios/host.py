@@ -80,7 +80,9 @@ class Host:
 
     async def ask(self, method: str, params: dict[str, Any], bound: float = BOUND) -> dict[str, Any]:
         """Send a request and return its result; a protocol error is an assertion."""
-        answer = await asyncio.wait_for(await self.send(method, params), bound)
+        # Before Python 3.12 `wait_for` forgets a cancellation that comes together with the answer.
+        async with asyncio.timeout(bound):
+            answer = await (await self.send(method, params))
         assert "result" in answer, answer
         result: dict[str, Any] = answer["result"]
         return result

@@ -13,7 +13,7 @@ from kling_tools.jobs.database import Connection
 from kling_tools.jobs.questions import Position, Search
 
 #: So many are counted, and so many whose words have to be read for it; that there are more is all a person needs.
-MOST_COUNTED, MOST_READ = 1000, 150
+MOST_COUNTED, MOST_READ = 1000, 50
 #: Words that so many tasks have are frequent. Where so few tasks have a status, these are gone through for such words.
 FREQUENT, FEW = 2000, 20_000
 #: A position later than all.
@@ -26,18 +26,24 @@ _AFTER_ALL = "\U0010ffff"
 def find(db: Connection, search: Search) -> tuple[list[Position], int, bool]:
     """Return where the page's tasks stand, newest first, how many match, and whether there are more than that."""
     most = MOST_READ if search.words else MOST_COUNTED
+    match = _match(db, search)
     # The first page is the beginning of what is counted in any case.
-    found = _newest(db, search, END, max(search.limit if search.before is None else 0, most + 1))
-    page = found if search.before is None else _newest(db, search, search.before, search.limit)
+    found = _newest(db, search, match, END, max(search.limit if search.before is None else 0, most + 1))
+    page = found if search.before is None else _newest(db, search, match, search.before, search.limit)
     return page[: search.limit], min(len(found), most), len(found) > most
 
 
-def _newest(db: Connection, search: Search, before: Position, limit: int) -> list[Position]:
+def _match(db: Connection, search: Search) -> str:
+    """Return how the index of words is asked; "" where there is no need of it."""
+    match = db.expression(search.words.casefold())
+    return "" if match and _is_rest_rarer(db, match, search) else match
+
+
+def _newest(db: Connection, search: Search, match: str, before: Position, limit: int) -> list[Position]:
     words = search.words.casefold()
     told: dict[str, Any] = {"before": before[0], "before_id": before[1], "since": search.since, "parts": search.parts}
     told |= {"words": words, "like": _like(words)}
-    match = db.expression(words)
-    if match and not _is_rest_rarer(db, match, search):
+    if match:
         asked = {"match": match, "statuses": _listed(search.statuses), "caller": search.caller}
         return _by_words(db, {**told, **asked}, limit)
     # Each status of each caller is its own run through time: one question for all would have to sort everything.
