@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,9 +17,30 @@ for name in [n for n in os.environ if n.startswith("KLING_") and n != "KLING_UPD
     del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long: at the end it would keep one worker busy and the others idle."""
     items.sort(key=lambda item: "scenarios" not in item.path.parts)
+    for item in items:
+        if isinstance(item, pytest.Function) and _asks_postgres(item):
+            item.add_marker(pytest.mark.xdist_group("postgres"))  # one server for all
+
+
+def _asks_postgres(item: pytest.Function) -> bool:
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgres" in item.fixturenames or "postgres" in given
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, and take what is there then from it: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

@@ -432,7 +432,8 @@ async def check(home: Path, *, pair: bool, rows: tuple[Row, ...] = ROWS) -> list
     media = await asyncio.to_thread(files, home / "media")
     async with simulating(home, speed=200.0, concurrency=50) as kling:
         more = {**OPEN, "KLING_INPUT_ROOTS": str(home / "media")}
-        async with hosting(kling.env_with_pair(**more) if pair else kling.env(**more)) as host:
+        env = kling.env_with_pair(**more) if pair else kling.env(**more)
+        async with hosting(env, "auto" if pair else "legacy") as host:
             known = await prepared(host, kling, media)
             return list(await asyncio.gather(*(run(row, host, kling, known, pair=pair) for row in rows)))
 

@@ -72,7 +72,7 @@ class Seat:
 
     async def start(self) -> None:
         """Start the server."""
-        self.host = await asyncio.wait_for(Host.start(self._env, program=(__file__, "--serve")), START_WITHIN)
+        self.host = await asyncio.wait_for(Host.start(self._env, "auto", program=(__file__, "--serve")), START_WITHIN)
 
     async def kill(self) -> None:
         """Kill it wherever it is, and start the next."""

@@ -39,7 +39,7 @@ FORM: dict[str, Any] = {
     "properties": {"agree": {"type": "boolean", "title": "Buy it at this price", "default": False}},
     "required": ["agree"],
 }
-#: How often one call asks, where the price rises while the person thinks.
+#: How often one call asks, in either era, where the price rises while the person thinks.
 MOST_QUESTIONS = 3
 
 Run = Callable[[Any], Awaitable[Answer]]
@@ -70,8 +70,8 @@ async def asked(context: Context[Any, Any], request: Request, run: Run) -> Answe
     """
     if not isinstance(request, SpendingRequest):
         return await run(request)
-    request = _answered(context, request)
-    for _ in range(MOST_QUESTIONS):
+    request, before = _answered(context, request)
+    for number in range(before, MOST_QUESTIONS):
         try:
             return await run(request)
         except NeedsConfirmation as needed:
@@ -82,7 +82,7 @@ async def asked(context: Context[Any, Any], request: Request, run: Run) -> Answe
                 raise
             consent = consent_to(task)
             if is_modern(context.protocol_version):
-                return _form(task, consent)
+                return _form(task, consent, number + 1)
             _judged(await _pushed(context, task, needed))
             request = request.agreed(consent)
     return await run(request)
@@ -111,22 +111,22 @@ def question(task: Task) -> str:
     return f"Spend {plan.price.words()} on {plan.tool} with {whose}{seconds}{what}?{mark}{notes}"
 
 
-def _form(task: Task, consent: Consent) -> InputRequiredResult:
+def _form(task: Task, consent: Consent, number: int) -> InputRequiredResult:
     form = ElicitRequest(params=ElicitRequestFormParams(message=question(task), requested_schema=FORM))
-    return InputRequiredResult(input_requests={QUESTION: form}, request_state=_sealable(consent))
+    return InputRequiredResult(input_requests={QUESTION: form}, request_state=_sealable(consent, number))
 
 
-def _answered(context: Context[Any, Any], request: SpendingRequest) -> SpendingRequest:
-    """Return the request with the answer that came with the call, if one did.
+def _answered(context: Context[Any, Any], request: SpendingRequest) -> tuple[SpendingRequest, int]:
+    """Return the request with the answer that came with the call, if one did, and how often it has asked by now.
 
     The SDK has checked that the state is ours, of this tool, these arguments and this caller.
     """
+    consent, asked_before = _opened(context.request_state)
     answer = (context.input_responses or {}).get(QUESTION)
-    consent = _opened(context.request_state)
     if consent is None or not isinstance(answer, ElicitResult):
-        return request
+        return request, asked_before
     _judged(_meant(answer))
-    return request.agreed(consent)
+    return request.agreed(consent), asked_before
 
 
 async def _pushed(context: Context[Any, Any], task: Task, needed: NeedsConfirmation) -> Reply:
@@ -159,15 +159,15 @@ def _judged(reply: Reply) -> None:
         )
 
 
-def _sealable(consent: Consent) -> str:
+def _sealable(consent: Consent, number: int) -> str:
     most = None if consent.most is None else str(consent.most)
-    return json.dumps([consent.task_id, consent.account, consent.model, most])
+    return json.dumps([consent.task_id, consent.account, consent.model, most, number])
 
 
-def _opened(state: str | None) -> Consent | None:
-    """Return the consent that was asked for; nothing where the state is another's."""
+def _opened(state: str | None) -> tuple[Consent | None, int]:
+    """Return the consent that was asked for, and how often; nothing where the state is another's."""
     try:
-        task_id, account, model, most = cast("list[Any]", json.loads(state or ""))
-        return Consent(str(task_id), str(account), str(model), None if most is None else Decimal(most))
+        task_id, account, model, most, number = cast("list[Any]", json.loads(state or ""))
+        return Consent(str(task_id), str(account), str(model), None if most is None else Decimal(most)), int(number)
     except (ValueError, TypeError, InvalidOperation):
-        return None
+        return None, 0

@@ -11,9 +11,10 @@ import difflib
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -58,11 +59,15 @@ IDLE_SECONDS = 0.5
 _LASTING = CacheHint(ttl_ms=300_000, scope="public")
 
 
-def tools_of(operations: Iterable[Operation[Any]]) -> dict[str, Tool]:
+def tools_of(operations: Iterable[Operation[Any]]) -> Mapping[str, Tool]:
     """Return operations as hosts list them, with every hint set, by name."""
-    listed = list(operations)
+    return _tools_of(tuple(operations))
+
+
+@lru_cache  # nothing of it changes, and a process may have several servers
+def _tools_of(listed: tuple[Operation[Any], ...]) -> Mapping[str, Tool]:
     answers = output_schemas(operation.facts for operation in listed)
-    return {operation.name: _tool(operation, answers[operation.facts]) for operation in listed}
+    return MappingProxyType({operation.name: _tool(operation, answers[operation.facts]) for operation in listed})
 
 
 def _tool(operation: Operation[Any], answer: Schema) -> Tool:
@@ -123,7 +128,7 @@ class OperationServer(MCPServer[House]):
         Lists(self, shelf, self.notices).attach()
 
     @cached_property
-    def _tools(self) -> dict[str, Tool]:
+    def _tools(self) -> Mapping[str, Tool]:
         return tools_of(self._operations.values())
 
     async def list_tools(self) -> list[Tool]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.context import ServerRequestContext
+from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INTERNAL_ERROR,
@@ -23,14 +24,16 @@ from mcp.types import (
     PaginatedRequestParams,
     PromptReference,
     SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     UnsubscribeRequestParams,
 )
 
 from kling_mcp.house import House
 from kling_mcp.logs import incident
-from kling_mcp.notices import Notices
+from kling_mcp.notices import Notices, check_addresses
 from kling_mcp.resources import Shelf
-from kling_mcp.shim import answer_also, line_of
+from kling_mcp.shim import answer_also, is_modern, line_of
 from kling_tools.model.errors import KlingError, quoted
 
 log = logging.getLogger(__name__)
@@ -41,16 +44,19 @@ class Lists:
 
     def __init__(self, server: MCPServer[House], shelf: Shelf | None, notices: Notices) -> None:
         self._server, self._shelf, self._notices = server, shelf, notices
+        self._streams = ListenHandler(notices.bus)
 
     def attach(self) -> None:
         """Answer the server's requests from now on."""
         answer_also(self._server, "resources/list", PaginatedRequestParams, self._page)
         answer_also(self._server, "resources/subscribe", SubscribeRequestParams, self._subscribe)
         answer_also(self._server, "resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        answer_also(self._server, "subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
         answer_also(self._server, "completion/complete", CompleteRequestParams, self._complete)
 
     async def _page(self, ctx: ServerRequestContext[House, Any], params: PaginatedRequestParams) -> ListResourcesResult:
-        self._notices.shown_the_list(line_of(ctx))
+        if not is_modern(ctx.protocol_version):  # since then who wants to hear of changes says so
+            self._notices.shown_the_list(line_of(ctx))
         if self._shelf is None:
             return ListResourcesResult(resources=await self._server.list_resources())
         with _told():
@@ -67,6 +73,12 @@ class Lists:
     ) -> EmptyResult:
         self._notices.unsubscribe(line_of(ctx), str(params.uri))
         return EmptyResult()
+
+    async def _listen(
+        self, ctx: ServerRequestContext[House, Any], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        check_addresses(params.notifications.resource_subscriptions or ())
+        return await self._streams(ctx, params)
 
     async def _complete(self, ctx: ServerRequestContext[House, Any], params: CompleteRequestParams) -> CompleteResult:
         from kling_mcp.completions import complete  # these two wait until somebody types

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 GATHER_SECONDS = 0.1
 #: A client that takes nothing for so long is not told any more.
 SEND_SECONDS = 5.0
-#: Addresses that one connection may subscribe to, and letters of one.
+#: Addresses that one connection, or one stream, may subscribe to, and letters of one.
 MOST_SUBSCRIBED, LONGEST_ADDRESS = 1000, 500
 #: Tasks whose last status is kept, so that what is no news is not told.
 MOST_KNOWN = 20_000
@@ -61,6 +61,11 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: dict[object, tuple[str, Callable[[ServerEvent], None]]] = {}
+
+    @property
+    def streams(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
 
     async def publish(self, event: ServerEvent, caller: str | None = None) -> None:
         """Tell who listens; a checkpoint lets streams take it before there is more."""
@@ -98,8 +103,8 @@ class Notices:
 
     @property
     def listeners(self) -> int:
-        """How many connections of the older protocol are told something."""
-        return len({*self._subscribed, *self._listing})
+        """How many are told something: connections of the older protocol, and streams of the newer."""
+        return len({*self._subscribed, *self._listing}) + self.bus.streams
 
     def begin(self, now: float) -> None:
         """Take tasks that were made before this moment for known to everybody."""
@@ -129,15 +134,11 @@ class Notices:
         Raises:
             MCPError: it has too many, or this is none of ours.
         """
-        if len(uri) > LONGEST_ADDRESS:
-            raise MCPError(INVALID_PARAMS, f"No address has more than {LONGEST_ADDRESS} letters.")
-        wanted = self._subscribed.get(line)
-        if wanted is None:
-            wanted = self._subscribed[line] = set()
+        check_addresses({*self._subscribed.get(line, ()), uri})
+        if line not in self._subscribed:
+            self._subscribed[line] = set()
             self._keep(line)
-        if uri not in wanted and len(wanted) >= MOST_SUBSCRIBED:
-            raise MCPError(INVALID_PARAMS, f"No more than {MOST_SUBSCRIBED} subscriptions; end some.", {"uri": uri})
-        wanted.add(uri)
+        self._subscribed[line].add(uri)
 
     def unsubscribe(self, line: Line, uri: str) -> None:
         """Tell it no more."""
@@ -205,6 +206,18 @@ class Notices:
         if patience.cancelled_caught:
             log.info("a client takes no notices; it is told no more")
             self._forget(line)
+
+
+def check_addresses(uris: Collection[str]) -> None:
+    """Refuse more than one client may subscribe to at a time.
+
+    Raises:
+        MCPError: these are too many, or one is none of ours.
+    """
+    if any(len(uri) > LONGEST_ADDRESS for uri in uris):
+        raise MCPError(INVALID_PARAMS, f"No address has more than {LONGEST_ADDRESS} letters.")
+    if len(uris) > MOST_SUBSCRIBED:
+        raise MCPError(INVALID_PARAMS, f"No more than {MOST_SUBSCRIBED} subscriptions; end some.")
 
 
 def _addresses(move: Move, status: str) -> Iterator[str]:

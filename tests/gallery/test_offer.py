@@ -62,10 +62,16 @@ async def test_what_shows_tasks_opens_the_page_and_nothing_else_does(era: Era, t
     assert opening.isdisjoint({"estimate_cost", "get_account", "list_models"})
 
 
+@both_eras
 @pytest.mark.anyio
-async def test_hosts_of_today_are_told_of_the_extension(tmp_path: Path) -> None:
-    async with session(build_server(settings_in(tmp_path)), "auto") as client:
-        assert EXTENSION_ID in (client.server_capabilities.extensions or {})
+async def test_hosts_of_today_are_told_of_the_extension_and_older_ones_find_it_at_the_tools(
+    era: Era, tmp_path: Path
+) -> None:
+    async with session(build_server(settings_in(tmp_path)), era) as client:
+        told = EXTENSION_ID in (client.server_capabilities.extensions or {})
+        named = [tool.name for tool in (await client.list_tools()).tools if "ui/resourceUri" in (tool.meta or {})]
+    assert told == (era != "legacy")
+    assert named
 
 
 def test_every_tool_that_the_page_calls_exists() -> None:

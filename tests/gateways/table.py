@@ -102,6 +102,22 @@ WAYS = (
         partly=frozenset({FAL}),
         otherwise={fake: {"model": model} for fake, model in CAMERA.items()},
     ),
+    Way(
+        "camera figures",
+        "create_video",
+        _clip(camera="tilt=-5"),
+        frozenset({PIAPI, AIML, ACEDATA}),
+        partly=frozenset({FAL}),
+        otherwise={fake: {"model": model} for fake, model in CAMERA.items()} | {AIML: {"model": "kling-1.0"}},
+    ),
+    Way(
+        "motion brush",
+        "create_video",
+        _clip(image=PICTURE, motion_brush=[{"mask": PICTURE, "path": [[10, 20], [300, 40]]}]),
+        frozenset({AIML, FAL}),
+        otherwise={fake: {"model": "kling-1.0"} for fake in (AIML, FAL)},
+    ),
+    Way("ready motions", "transfer_motion", {"image": PICTURE, "video": "preset:Running"}, frozenset({PIAPI})),
     Way("native audio", "create_video", _clip(audio=True), EVERY),
     Way(
         "video edit",
@@ -121,6 +137,7 @@ WAYS = (
         partly=frozenset({PIAPI}),
         otherwise={AIML: {"references": [PICTURE]}},
     ),
+    Way("series of pictures", "create_image", {"prompt": WORDS, "series": 3}, frozenset(), partly=frozenset({FAL})),
 )
 #: Where the words of a camera move are put into the prompt instead of a field, nothing is refused.
 SAID_IN_WORDS = {"camera control"}

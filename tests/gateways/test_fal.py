@@ -201,6 +201,12 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
         "0.056",
     ),
     (
+        CreateImage(prompt="A fox through the year", series=4),
+        "fal-ai/kling-image/o3/text-to-image",
+        {"result_type": "series", "series_amount": 4, "num_images": None},
+        "0.112",
+    ),
+    (
         CreateImage(prompt="@1 runs", references=[PICTURE], model="kling-image-o1"),
         "fal-ai/kling-image/o1",
         {"image_urls": [PICTURE]},
@@ -242,6 +248,9 @@ async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_the_price
 
 async def test_a_film_as_reference_leads_and_is_not_heard(tmp_path: Path) -> None:
     async with trading(Fake.FAL, tmp_path) as (studio, vendor):
+        (quote,) = await studio.quotes(a_clip(references=[FILM], prompt="Like @1"))
+        # Of two prices that are told the dearer: no budget is passed by the other being wrong.
+        assert quote.outcome.price.usd == Decimal("1.26")  # type: ignore[union-attr]
         task = await bought(studio, a_clip(references=[FILM], prompt="Like @1"))
         assert task.status is Status.SUCCEEDED, task
         made = vendor.tasks[-1]

@@ -64,6 +64,18 @@ ASKED: list[tuple[SpendingRequest, str, dict[str, Any], str | None]] = [
         {"motion_direction": "video", "keep_original_sound": True, "version": "2.6"},
         None,
     ),
+    (
+        TransferMotion(image=PICTURE, video="preset:martial arts", keep_sound=False),
+        "motion_control",
+        {"preset_motion": "Martial Arts", "video_url": None, "keep_original_sound": False, "mode": "std"},
+        None,
+    ),
+    (
+        CreateVideo.model_validate({"references": [PICTURE] * 2, "prompt": "@1 meets @2", "model": "kling-1.6"}),
+        "video_generation",
+        {"version": "1.6", "prompt": "image 1 meets image 2", "elements": [{"image_url": PICTURE}] * 2, "images": None},
+        "0.26",
+    ),
     (ApplyEffect(scene="squish", images=[PICTURE]), "effects", {"effect": "squish", "image_url": PICTURE}, None),
     (CreateAvatar(image=PICTURE, audio=SOUND), "avatar", {"batch_size": 1, "mode": "std"}, None),
 ]

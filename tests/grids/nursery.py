@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
 
 from tests.grids.traps import HIT, Trap, between
-from tests.scenarios.host import Host
+from tests.scenarios.host import Host, reader, writer
 
 _PR_SET_PDEATHSIG = 1
 _MOST = 1 << 16
@@ -100,32 +100,19 @@ class Nursery:
         for descriptor in theirs:
             os.close(descriptor)
         pid = int(self._line.recv(64))
-        stdin = await _writer(ours[0])
-        stdout, stderr, report = [await _reader(descriptor) for descriptor in ours[1:]]
+        stdin = await writer(ours[0])
+        stdout, stderr, report = [await reader(descriptor) for descriptor in ours[1:]]
         process = Forked(pid, stdin, stdout, stderr, report)
         following = asyncio.create_task(process.follow())
         self._following.add(following)
         following.add_done_callback(self._following.discard)
-        host = Host(process)
+        host = Host(process, "legacy")
         await host.greet()
         return host, process
 
     def close(self) -> None:
         """End the parent, and with it whatever it has started."""
         self._line.close()
-
-
-async def _writer(descriptor: int) -> asyncio.StreamWriter:
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(descriptor, "wb"))
-    return asyncio.StreamWriter(transport, protocol, None, loop)
-
-
-async def _reader(descriptor: int) -> asyncio.StreamReader:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=8 << 20)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb"))
-    return reader
 
 
 def _nurse(line: socket.socket) -> NoReturn:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx2
 from tests.providers.values import PLAN
+from tests.scenarios.simulated import any_film
 
 from kling_sandbox import API_KEY, Fault, SandboxConfig, create_app
 from kling_tools.catalog.catalog import Catalog
@@ -181,7 +182,10 @@ def a_task(task_id: str | None = None, *, now: float = START, price: Price | Non
 
 
 class House:
-    """One process's house on one disk, and the provider outside it: the simulated Kling, or a stand-in."""
+    """One process's house on one disk, and the provider outside it: the simulated Kling, or a stand-in.
+
+    All videos are the same film, of the length that `buy` buys, unless it `draws`.
+    """
 
     def __init__(
         self,
@@ -192,6 +196,7 @@ class House:
         kling_speed: float = 1.0,
         provider: httpx2.AsyncBaseTransport | None = None,
         clock: HandClock | None = None,
+        draws: bool = False,
     ) -> None:
         self.folder = folder
         self.slots = slots
@@ -206,6 +211,7 @@ class House:
             faults=faults,
             ffmpeg=Encoder.find().path,
             hasty=True,
+            film=None if draws else any_film(3, heard=False),
         )
         if provider is None:
             self.kling = Plug(create_app(self.config))

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.forks import PATHS, ROOT, Forked, piped
+
+Other = subprocess.Popen[str] | Forked
 
 
 @contextmanager
-def another_process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def another_process(*arguments: str) -> Iterator[Other]:
     """Start `rush` and end it."""
-    path = os.pathsep.join(str(ROOT / part) for part in ("server", "tools", ""))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.jobs.rush", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
-    )
+    env = {**os.environ, "PYTHONPATH": f"{PATHS}{os.pathsep}{ROOT}"}
+    process = piped(arguments, env, 2, ROOT, "tests.jobs.rush")
     try:
         yield process
     finally:
         process.kill()
-        process.communicate(timeout=100)
+        process.wait(timeout=100)
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
-def hear(process: subprocess.Popen[str]) -> str:
+def hear(process: Other) -> str:
     """Return the next line it says."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def tell(process: subprocess.Popen[str]) -> None:
+def tell(process: Other) -> None:
     """Give it the word to go on."""
     assert process.stdin is not None
     process.stdin.write("go\n")

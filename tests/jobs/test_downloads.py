@@ -18,7 +18,10 @@ pytestmark = pytest.mark.anyio
 
 @keeps("result-kept")
 async def test_a_download_that_is_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    async with a_house(tmp_path, Fault(on="file", truncate=30_000, times=2)) as house, asyncio.TaskGroup() as group:
+    async with (
+        a_house(tmp_path, Fault(on="file", truncate=30_000, times=2), draws=True) as house,
+        asyncio.TaskGroup() as group,
+    ):
         address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         server = group.create_task(serve(house.config, port=0, on_started=address.set_result))
         await house.open_again(await asyncio.wait_for(address, BOUND))

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.forks import ROOT
 from tests.jobs.house import NO_FILES, PAID, RICH, a_house
-from tests.jobs.others import ROOT
 from tests.promises import keeps
 
 from kling_sandbox import Fault

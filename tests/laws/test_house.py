@@ -19,6 +19,8 @@ from kling_tools.model.requests import SpendingRequest
 from kling_tools.operations.all import ALL, BUYING
 from kling_tools.operations.operation import Operation
 
+pytestmark = pytest.mark.xdist_group("laws")  # whoever checks them has read the whole house
+
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 MOST_FUNCTION_LINES_P90 = 35

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.operations.test_parse import FOREIGN
 from tests.promises import keeps
-from tests.server.acting import ActingStudio, serving, session, settings_in, text_of
+from tests.server.acting import ActingStudio, Era, both_eras, serving, session, settings_in, text_of
 
 from kling_mcp.bridge import given
 from kling_mcp.schemas import input_schema
@@ -153,11 +153,12 @@ def test_a_list_or_object_as_a_string_of_json_is_taken_as_meant(operation: Opera
     assert operation.parse(given(written, known)) == operation.parse(enough)
 
 
+@both_eras
 @pytest.mark.anyio
 @keeps("nothing-impossible")
-async def test_a_wrong_call_of_any_tool_is_one_clear_answer_and_reaches_nothing(tmp_path: Path) -> None:
+async def test_a_wrong_call_of_any_tool_is_one_clear_answer_and_reaches_nothing(era: Era, tmp_path: Path) -> None:
     studio = ActingStudio(settings_in(tmp_path))
-    async with session(serving(studio), "auto") as client:
+    async with session(serving(studio), era) as client:
         for operation in ALL:
             result = await client.call_tool(operation.name, {**ENOUGH[operation.name], "wishful": True})
             text = text_of(result)

@@ -471,9 +471,15 @@ def test_a_camera_move_is_one_number_that_is_not_zero(move: str, axis: str, amou
     assert {name: value for name, value in control["config"].items() if value} == {axis: amount}
 
 
+def test_a_move_along_two_axes_is_a_type_of_its_own() -> None:
+    control = body_of(DIALECT.create(an_order(**V3, camera="forward_up")))["camera_control"]
+    assert control == {"type": "forward_up"}
+
+
 CANNOT_BE_SAID: dict[str, Order] = {
     "a resolution": an_order(**V3, resolution="8k"),
     "a camera move": an_order(**V3, camera="orbit_left"),
+    "a motion brush": an_order(("first_frame", LINK), ("moving_mask", LINK), **FRAMES),
     "references beside words": an_order(**V3, references=(DEEP,)),
     "a picture as reference without omni": an_order(
         ("first_frame", LINK), ("reference", LINK), **FRAMES, references=(LOOK,)

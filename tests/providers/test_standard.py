@@ -213,6 +213,11 @@ def test_what_has_no_field_is_refused_and_never_dropped(changes: dict[str, Any])
         DIALECT.create(an_order(**changes))
 
 
+def test_masks_are_refused_and_never_dropped() -> None:
+    with pytest.raises(Impossible, match="motion brush"):
+        DIALECT.create(an_order(("first_frame", PICTURE), ("still_mask", PICTURE), product="image-to-video"))
+
+
 @pytest.mark.parametrize(
     "order",
     [

@@ -1,4 +1,7 @@
-"""A host as small as can be: a real server process, spoken to over its pipes, that can be cut off or killed."""
+"""A host as small as can be: a real server process, spoken to over its pipes, that can be cut off or killed.
+
+The process is forked from a warm parent, unless it is to be started as hosts start it.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,18 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-ROOT = Path(__file__).parents[2]
+from tests.forks import CAN_FORK, PATHS, Forked, fork
+from tests.server.messages import hello, request
+
+if TYPE_CHECKING:
+    from tests.server.acting import Era
+
 BOUND = 240.0
+_LONGEST_LINE = 8 << 20
 
 
 class Process(Protocol):
@@ -41,11 +51,39 @@ class Process(Protocol):
         ...
 
 
-class Host:
-    """One MCP client with its own server process, in the handshake era."""
+@dataclass
+class Piped:
+    """A forked server with the streams of asyncio."""
 
-    def __init__(self, process: Process) -> None:
+    server: Forked
+    stdin: asyncio.StreamWriter | None
+    stdout: asyncio.StreamReader | None
+    stderr: asyncio.StreamReader | None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, once somebody has waited for it."""
+        return self.server.returncode
+
+    async def wait(self) -> int:
+        """Wait for the end."""
+        return await asyncio.to_thread(self.server.wait, BOUND)
+
+    def send_signal(self, signal: int) -> None:
+        """Send a signal."""
+        self.server.send_signal(signal)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.server.kill()
+
+
+class Host:
+    """One MCP client with its own server process, in one protocol era."""
+
+    def __init__(self, process: Process, era: Era) -> None:
         self.process = process
+        self.era: Era = era
         self.progress: list[dict[str, Any]] = []
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last = 0
@@ -54,29 +92,41 @@ class Host:
 
     @classmethod
     async def start(
-        cls, env: Mapping[str, str], cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
+        cls, env: Mapping[str, str], era: Era, cwd: Path | None = None, program: Sequence[str] = ("-m", "kling_mcp")
     ) -> Self:
         """Start `kling-mcp`, or another program that serves it, and shake hands."""
-        paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": paths, **env},
+            env=_whole(env),
             cwd=cwd,
-            limit=8 << 20,
+            limit=_LONGEST_LINE,
         )
-        host = cls(process)
+        host = cls(process, era)
+        await host.greet()
+        return host
+
+    @classmethod
+    async def fork(cls, env: Mapping[str, str], era: Era, cwd: Path | None = None) -> Self:
+        """Fork a `kling-mcp`, and shake hands."""
+        stdin, to_it = os.pipe()
+        (from_it, stdout), (of_it, stderr) = os.pipe(), os.pipe()
+        server = fork((), _whole(env), (stdin, stdout, stderr), cwd)
+        for theirs in (stdin, stdout, stderr):
+            os.close(theirs)
+        host = cls(Piped(server, await writer(to_it), await reader(from_it), await reader(of_it)), era)
         await host.greet()
         return host
 
     async def greet(self) -> None:
-        """Shake hands."""
-        client = {"name": "host", "version": "1"}
-        await self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
-        await self.tell("notifications/initialized", {})
+        """Shake hands, or ask who is there."""
+        first = hello(self.era)
+        await self.ask(first["method"], first["params"])
+        if self.era == "legacy":
+            await self.tell("notifications/initialized", {})
 
     async def ask(self, method: str, params: dict[str, Any], bound: float = BOUND) -> dict[str, Any]:
         """Send a request and return its result; a protocol error is an assertion."""
@@ -91,7 +141,7 @@ class Host:
         """Send a request and return the future answer; `last` is its id."""
         self._last += 1
         future = self._answers[self._last] = asyncio.get_running_loop().create_future()
-        await self._write({"jsonrpc": "2.0", "id": self._last, "method": method, "params": params})
+        await self._write(request(self.era, method, self._last, **params))
         return future
 
     @property
@@ -164,10 +214,62 @@ class Host:
                 self.progress.append(message["params"])
 
 
+def _whole(env: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONPATH": PATHS, **env}
+
+
+async def ran(
+    *words: str, env: dict[str, str], cwd: Path | None = None, errors: bool = True, command: bool = False
+) -> tuple[int, str]:
+    """Run a command to its end; return its exit status and what it said, on stderr too unless `errors` go elsewhere.
+
+    It is forked from a warm parent, unless the `command` itself is to be started.
+    """
+    whole = _whole(env | ({"HOME": str(cwd)} if cwd else {}))
+    told, theirs = os.pipe()
+    with open(os.devnull, "rb") as nothing:
+        if CAN_FORK and not command:
+            streams = (nothing.fileno(), theirs, theirs if errors else 2)
+            process: Process = Piped(fork(words, whole, streams, cwd), None, None, None)
+        else:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "kling_mcp", *words),
+                env=whole,
+                cwd=cwd,
+                stdin=nothing,
+                stdout=theirs,
+                stderr=theirs if errors else None,
+            )
+    os.close(theirs)
+    try:
+        text = await asyncio.wait_for((await reader(told)).read(), 2 * BOUND)
+        return await process.wait(), text.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def writer(descriptor: int) -> asyncio.StreamWriter:
+    """Return a stream into a pipe."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(descriptor, "wb"))
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+async def reader(descriptor: int) -> asyncio.StreamReader:
+    """Return a stream out of a pipe."""
+    loop = asyncio.get_running_loop()
+    stream = asyncio.StreamReader(limit=_LONGEST_LINE)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb"))
+    return stream
+
+
 @asynccontextmanager
-async def hosting(env: Mapping[str, str], cwd: Path | None = None) -> AsyncIterator[Host]:
-    """Run a host for the length of a block; its server is gone afterwards."""
-    host = await Host.start(env, cwd)
+async def hosting(
+    env: Mapping[str, str], era: Era, cwd: Path | None = None, *, command: bool = False
+) -> AsyncIterator[Host]:
+    """Run a host for the length of a block; its server is gone afterwards. As a `command` it is started from cold."""
+    host = await (Host.fork if CAN_FORK and not command else Host.start)(env, era, cwd)
     try:
         yield host
     finally:

@@ -62,10 +62,15 @@ class Simulated:
 
 
 @cache
-def any_film() -> Path:
-    """Return a film that stands for all where nobody looks at the pictures: 5 s of 720p with sound."""
+def any_film(seconds: int = 5, *, heard: bool = True) -> Path:
+    """Return a film that stands for all where nobody looks at the pictures: 720p, 5 s and with sound unless told.
+
+    It has contrast: the poster of a film without is looked for in vain, again and again.
+    """
     film = Path(tempfile.mkdtemp(prefix="kling-any-film-")) / "film.mp4"
-    sources = ["-f", "lavfi", "-i", "color=teal:s=1280x720:r=24:d=5", "-f", "lavfi", "-i", "sine=220:d=5"]
+    sources = ["-f", "lavfi", "-i", f"smptebars=s=1280x720:r=24:d={seconds}"]
+    if heard:
+        sources += ["-f", "lavfi", "-i", f"sine=220:d={seconds}"]
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"]
     subprocess.run([find_ffmpeg(), "-v", "error", *sources, *coding, str(film)], check=True, timeout=300)
     return film

@@ -283,7 +283,7 @@ def _create_video(random: Random, catalog: Catalog, shelf: Shelf) -> dict[str, A
         "aspect_ratio": random.choice([*offer.aspect_ratios, "21:9"]) if not image and random.random() < 0.4 else None,
         "audio": _maybe(random, 0.5, random.random() < 0.6),
         "voices": _maybe(random, 0.4 if offer.voices else 0.02, [shelf.voice] * random.randint(1, 2)),
-        "camera": _maybe(random, 0.2, random.choice(list(MOVES))),
+        "camera": _maybe(random, 0.2, random.choice([*MOVES, "tilt=-5"])),
         "negative_prompt": _maybe(random, 0.1, _words(random)),
         "cfg_scale": _maybe(random, 0.02, 0.4),
     }

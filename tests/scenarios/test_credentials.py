@@ -17,7 +17,8 @@ pytestmark = pytest.mark.anyio
 @keeps("simulated-marked")
 async def test_a_video_is_made_with_either_kind_of_credentials(tmp_path: Path, pair: bool) -> None:
     async with simulating(tmp_path) as kling:
-        async with hosting(kling.env_with_pair() if pair else kling.env()) as host:
+        env = kling.env_with_pair() if pair else kling.env()
+        async with hosting(env, "auto" if pair else "legacy") as host:
             created = await host.facts("create_video", prompt="a lantern on a lake", model="kling-2.6")
             task = await host.ended(created["task_id"])
         bought = (await kling.tasks())[0]
@@ -32,7 +33,7 @@ async def test_a_video_is_made_with_either_kind_of_credentials(tmp_path: Path, p
 @keeps("no-leak")
 async def test_a_wrong_secret_names_the_cause_and_is_never_shown(tmp_path: Path) -> None:
     async with simulating(tmp_path) as kling:
-        async with hosting(kling.env_with_pair("not-the-secret")) as host:
+        async with hosting(kling.env_with_pair("not-the-secret"), "auto") as host:
             result = await host.call("create_video", prompt="a fox")
             await host.close()
         assert await kling.tasks() == []
@@ -46,14 +47,14 @@ async def test_a_wrong_secret_names_the_cause_and_is_never_shown(tmp_path: Path)
 
 async def test_a_clock_that_is_a_little_fast_is_forgiven(tmp_path: Path) -> None:
     slow = simulating(tmp_path, clock=lambda: time.time() - 30)
-    async with slow as kling, hosting(kling.env_with_pair()) as host:
+    async with slow as kling, hosting(kling.env_with_pair(), "legacy") as host:
         created = await host.facts("create_video", prompt="a fox")
         assert [task["external_id"] for task in await kling.tasks()] == [created["task_id"]]
 
 
 async def test_a_clock_that_is_far_off_is_named(tmp_path: Path) -> None:
     async with simulating(tmp_path, clock=lambda: time.time() - 900) as kling:
-        async with hosting(kling.env_with_pair()) as host:
+        async with hosting(kling.env_with_pair(), "auto") as host:
             result = await host.call("create_video", prompt="a fox")
         assert await kling.tasks() == []
     assert result["isError"]
@@ -62,7 +63,7 @@ async def test_a_clock_that_is_far_off_is_named(tmp_path: Path) -> None:
 
 async def test_a_placeholder_that_the_host_left_unexpanded_is_reported_by_name(tmp_path: Path) -> None:
     async with simulating(tmp_path) as kling:
-        async with hosting(kling.env(KLING_API_KEY="${KLING_API_KEY}")) as host:
+        async with hosting(kling.env(KLING_API_KEY="${KLING_API_KEY}"), "legacy") as host:
             result = await host.call("create_video", prompt="a fox")
         assert await kling.tasks() == []
     assert "KLING_API_KEY is missing" in result["content"][0]["text"]

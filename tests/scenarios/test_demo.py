@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.scenarios.host import ROOT, Host
+from tests.forks import ROOT
+from tests.scenarios.host import Host, ran
 from tests.scenarios.simulated import simulating
 
 from kling_mcp.demo import Halted, environment
@@ -21,24 +22,6 @@ from kling_tools.connect import open_accounts
 from kling_tools.settings import Settings
 
 pytestmark = pytest.mark.anyio
-
-
-async def run(*words: str, env: dict[str, str], cwd: Path) -> tuple[int, str]:
-    """Run `kling-mcp` and return its status and everything it said."""
-    paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "kling_mcp",
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": paths, **env},
-        cwd=cwd,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 450)
-    return process.returncode or 0, said.decode()
 
 
 async def probe(path: Path) -> str:
@@ -65,7 +48,7 @@ def homes(tmp_path: Path) -> dict[str, str]:
 
 
 async def test_the_demo_ends_with_a_real_video_and_a_contact_sheet_and_is_listed(tmp_path: Path) -> None:
-    status, said = await run("demo", "a paper boat in the rain", env=homes(tmp_path), cwd=tmp_path)
+    status, said = await ran("demo", "a paper boat in the rain", env=homes(tmp_path), cwd=tmp_path, command=True)
     assert status == 0, said
     (video,) = (tmp_path / "out").glob("*.mp4")
     facts = await probe(video)
@@ -77,7 +60,7 @@ async def test_the_demo_ends_with_a_real_video_and_a_contact_sheet_and_is_listed
     assert video.with_suffix(".sheet.jpg").stat().st_size <= 110_000
     assert str(video) in said
     assert "SIMULATED" in said
-    status, listed = await run("tasks", env=homes(tmp_path), cwd=tmp_path)
+    status, listed = await ran("tasks", env=homes(tmp_path), cwd=tmp_path, command=True)
     assert status == 0
     assert "a paper boat in the rain" in listed
     assert "succeeded" in listed
@@ -87,7 +70,7 @@ async def test_the_demo_ends_with_a_real_video_and_a_contact_sheet_and_is_listed
 async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> None:
     picture = tmp_path / "red.jpg"
     Image.new("RGB", (800, 600), (200, 20, 30)).save(picture)
-    status, said = await run("demo", "--image", str(picture), env=homes(tmp_path), cwd=tmp_path)
+    status, said = await ran("demo", "--image", str(picture), env=homes(tmp_path), cwd=tmp_path)
     assert status == 0, said
     (video,) = (tmp_path / "out").glob("*.mp4")
     frame = await middle_frame(video, tmp_path / "frame.png")
@@ -100,14 +83,14 @@ async def test_the_demo_shows_the_given_picture_in_its_video(tmp_path: Path) -> 
 @pytest.mark.long
 async def test_the_demo_runs_against_a_simulated_kling_on_a_port(tmp_path: Path) -> None:
     async with simulating(tmp_path, draws=True) as kling:
-        status, said = await run("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)
+        status, said = await ran("demo", "a fox", env=kling.env_with_pair(), cwd=tmp_path)
         assert status == 0, said
         assert len(await kling.tasks()) == 1
 
 
 async def test_the_demo_against_a_port_names_a_wrong_secret(tmp_path: Path) -> None:
     async with simulating(tmp_path, draws=True) as kling:
-        status, said = await run("demo", "a fox", env=kling.env_with_pair("wrong"), cwd=tmp_path)
+        status, said = await ran("demo", "a fox", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "secret" in said.lower()
     assert "Traceback" not in said
@@ -138,10 +121,10 @@ async def test_the_demo_goes_to_no_loopback_address_that_is_not_simulated(tmp_pa
 
 
 async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_secret(tmp_path: Path) -> None:
-    status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
+    status, said = await ran("doctor", env=homes(tmp_path), cwd=tmp_path)
     assert status == 0, said
     async with simulating(tmp_path, draws=True) as kling:
-        status, said = await run("doctor", env=kling.env_with_pair("wrong"), cwd=tmp_path)
+        status, said = await ran("doctor", env=kling.env_with_pair("wrong"), cwd=tmp_path)
     assert status == 1
     assert "FAIL  provider" in said
     assert "secret" in said.lower()
@@ -149,7 +132,7 @@ async def test_the_doctor_finds_nothing_wrong_without_keys_and_names_a_wrong_sec
 
 async def test_the_doctor_names_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
-    status, said = await run("doctor", env=homes(tmp_path), cwd=tmp_path)
+    status, said = await ran("doctor", env=homes(tmp_path), cwd=tmp_path)
     assert status == 1
     assert "FAIL  data directory" in said
 
@@ -173,9 +156,8 @@ async def test_the_shipped_client_entry_starts_a_server_that_offers_the_tools(tm
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": paths, **homes(tmp_path), **env},
         cwd=tmp_path,
     )
-    host = Host(process)
-    client = {"name": "host", "version": "1"}
-    await host.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
+    host = Host(process, "auto")
+    await host.greet()
     tools = await host.ask("tools/list", {})
     quote = await host.facts("estimate_cost", tool="create_video", arguments={"prompt": "a fox"})
     assert await host.close() == 0

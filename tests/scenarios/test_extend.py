@@ -20,7 +20,7 @@ SIDE = 32
 
 
 async def test_a_clip_of_five_seconds_goes_on_for_five_more_without_a_jump_and_keeps_its_sound(tmp_path: Path) -> None:
-    async with simulating(tmp_path, draws=True, speed=200.0) as kling, hosting(kling.env()) as host:
+    async with simulating(tmp_path, draws=True, speed=200.0) as kling, hosting(kling.env(), "auto") as host:
         wish = {"prompt": "a paper boat in the rain", "seconds": 5, "audio": True, "model": "kling-3.0"}
         source = await host.ended((await host.facts("create_video", **wish))["task_id"])
         longer = await host.facts("extend_video", video=source["task_id"], prompt="it drifts away", seconds=5)

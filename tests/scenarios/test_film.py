@@ -29,7 +29,7 @@ STORY = {"shots": SHOTS, "model": "kling-3.0"}
 @keeps("nothing-lost", "nothing-twice", "within-budget", "result-kept")
 async def test_a_film_that_is_killed_and_breaks_is_one_file_and_every_shot_is_paid_once(tmp_path: Path) -> None:
     async with simulating(tmp_path, draws=True, speed=400.0) as kling:
-        async with hosting(kling.env()) as first:
+        async with hosting(kling.env(), "legacy") as first:
             asked = await first.call("create_video", **STORY)
             assert asked["isError"]
             assert "$" in asked["content"][0]["text"]
@@ -37,7 +37,7 @@ async def test_a_film_that_is_killed_and_breaks_is_one_file_and_every_shot_is_pa
             await kling.faults({"path": OTHER, "on": "create", "fail_task": "it was too windy"})
             film = await first.facts("create_video", **STORY, confirm_cost=True)
             await first.kill()
-        async with hosting(kling.env()) as second:
+        async with hosting(kling.env(), "auto") as second:
             broken = await second.ended(film["task_id"])
             assert (broken["error"]["code"], broken["error"]["spent"]) == ("part_missing", "yes")
             assert "3 of 4 shots" in broken["error"]["message"]

@@ -22,7 +22,7 @@ async def test_a_machine_that_is_killed_in_mid_watch_is_replaced_by_the_other(tm
     async with simulating(tmp_path, speed=30.0) as kling:
         one = kling.env(**shared, KLING_DATA_DIR=str(tmp_path / "one"))
         two = kling.env(**shared, KLING_DATA_DIR=str(tmp_path / "two"))
-        async with hosting(one) as first, hosting(two) as second:
+        async with hosting(one, "auto") as first, hosting(two, "legacy") as second:
             wish = {"prompt": "a fox in the snow", "model": "kling-3.0", "seconds": 3}
             bought = await first.facts("create_video", **wish)
             again = await second.facts("create_video", **wish)

@@ -15,6 +15,7 @@ from PIL import Image
 from tests.files.conftest import picture_bytes
 from tests.scenarios.host import Host
 from tests.scenarios.simulated import simulating
+from tests.server.acting import Era
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +33,9 @@ SERVE = "\nfrom kling_mcp.cli import main\nsys.argv = ['kling-mcp']\nsys.exit(ma
 
 
 @asynccontextmanager
-async def serving(env: Mapping[str, str], first: str) -> AsyncIterator[Host]:
+async def serving(env: Mapping[str, str], era: Era, first: str) -> AsyncIterator[Host]:
     """Run a server that begins with some lines of its own."""
-    host = await Host.start(env, program=("-c", first + SERVE))
+    host = await Host.start(env, era, program=("-c", first + SERVE))
     try:
         yield host
     finally:
@@ -59,7 +60,7 @@ async def test_a_server_converts_and_shows_pictures_without_ever_importing_pillo
     cut = put(tmp_path, "cut.webp", picture_bytes(640, 360, "WEBP")[:900])
     async with (
         simulating(tmp_path, speed=1000.0) as kling,
-        serving(kling.env(KLING_INPUT_ROOTS=str(tmp_path / "in")), WATCHED) as host,
+        serving(kling.env(KLING_INPUT_ROOTS=str(tmp_path / "in")), "legacy", WATCHED) as host,
     ):
         made = await host.facts("create_image", prompt="it snows on @1", references=[fox])
         assert '"fox.webp": converted from WEBP to JPEG.' in made["notes"]
@@ -80,7 +81,7 @@ async def test_without_the_extra_everything_else_works_and_the_rest_says_how_to_
     fine, fox = put(tmp_path, "fox.png", picture_bytes(640, 360, "PNG")), put(tmp_path, "fox.webp", _webp())
     async with simulating(tmp_path, speed=1000.0) as kling:
         env = {**kling.env(KLING_INPUT_ROOTS=str(tmp_path / "in")), "PATH": os.fspath(tmp_path)}
-        async with serving(env, BARE) as host:
+        async with serving(env, "auto", BARE) as host:
             assert (await host.facts("list_models"))["models"]
             film = await host.ended((await host.facts("create_video", prompt="it snows", image=fine))["task_id"])
             assert film["status"] == "succeeded"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.scenarios.host import ROOT
+from tests.scenarios.host import ran
 from tests.scenarios.simulated import Simulated, simulating
 from tests.studio.open import ask, finished
 
@@ -60,17 +57,9 @@ async def made(env: Mapping[str, str]) -> str:
     return str(done.task_id)
 
 
-async def command(env: Mapping[str, str], *words: str) -> tuple[int, str]:
+async def command(env: dict[str, str], *words: str) -> tuple[int, str]:
     """Run `kling-mcp tasks reconcile` as a person does; return its exit status and what it said."""
-    paths = os.pathsep.join(str(ROOT / part) for part in ("server", "tools"))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kling_mcp", "tasks", "reconcile", *words),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": paths, **env},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    said, _ = await asyncio.wait_for(process.communicate(), 300)
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+    return await ran("tasks", "reconcile", *words, env=env, errors=False)
 
 
 async def bought_behind_our_back(opened: Opened, external_id: str) -> None:

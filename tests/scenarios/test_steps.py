@@ -12,6 +12,7 @@ import pytest
 from tests.promises import keeps
 from tests.scenarios.host import Host, hosting
 from tests.scenarios.simulated import Simulated, simulating
+from tests.server.acting import Era
 
 pytestmark = pytest.mark.anyio
 
@@ -21,27 +22,31 @@ CHARGE = Decimal("0.6") * Decimal("0.14")
 WISH = {"text": "Hello from the paper boat in the rain", "voice": "oversea_male1"}
 
 
-@pytest.mark.parametrize("next_call", [FACES, TASK], ids=["after the speech", "after the faces"])
+@pytest.mark.parametrize(
+    ("next_call", "era", "then"),
+    [(FACES, "legacy", "auto"), (TASK, "auto", "legacy")],
+    ids=["after the speech", "after the faces"],
+)
 @keeps("nothing-lost", "nothing-twice")
 async def test_a_lip_sync_that_dies_between_two_calls_ends_in_one_result_and_one_charge(
-    tmp_path: Path, next_call: str
+    tmp_path: Path, next_call: str, era: Era, then: Era
 ) -> None:
     async with simulating(tmp_path, speed=200.0) as kling:
-        async with hosting(kling.env()) as first:
+        async with hosting(kling.env(), era) as first:
             film = await _film(first)
             await kling.faults({"path": next_call, "code": 1303, "times": 1000})
             task_id = (await first.facts("lip_sync", video=film, **WISH))["task_id"]
             await _brought(tmp_path, task_id, 1 if next_call == FACES else 2)
             await first.kill()
         await kling.faults()
-        async with hosting(kling.env()) as second:
+        async with hosting(kling.env(), then) as second:
             task = await second.ended(task_id)
         await _one_of_each(kling, task)
 
 
 @keeps("nothing-twice")
 async def test_a_lip_sync_is_one_call_here_and_three_there(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=200.0) as kling, hosting(kling.env()) as host:
+    async with simulating(tmp_path, speed=200.0) as kling, hosting(kling.env(), "legacy") as host:
         film = await _film(host)
         quote = (await host.facts("estimate_cost", tool="lip_sync", arguments={"video": film, **WISH}))["quotes"][0]
         task = await host.ended((await host.facts("lip_sync", video=film, **WISH))["task_id"])
@@ -51,7 +56,7 @@ async def test_a_lip_sync_is_one_call_here_and_three_there(tmp_path: Path) -> No
 
 @keeps("nothing-twice")
 async def test_a_speech_whose_answer_is_lost_is_never_bought_again_and_says_so(tmp_path: Path) -> None:
-    async with simulating(tmp_path, speed=200.0) as kling, hosting(kling.env()) as host:
+    async with simulating(tmp_path, speed=200.0) as kling, hosting(kling.env(), "auto") as host:
         film = await _film(host)
         await kling.faults({"path": SPEECH, "reset": "after"})
         task = await host.ended((await host.facts("lip_sync", video=film, **WISH))["task_id"])

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import httpx2
 import pytest
 import uvicorn
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.server import MCPServer
 from tests.server.acting import Era, settings_in
+from tests.server.messages import Raw
 
 from kling_mcp.app import build_server
 
@@ -76,3 +78,13 @@ async def reached(
     process = StdioServerParameters(command=sys.executable, args=["-m", "kling_mcp"], env={**os.environ, **own})
     async with Client(process, mode=era, message_handler=heard) as client:
         yield client
+
+
+@asynccontextmanager
+async def talking(server: MCPServer[Any], era: Era, able: dict[str, Any]) -> AsyncIterator[Raw]:
+    """Serve over HTTP and greet, as a client that writes its own messages; `able` is what it says that it can do."""
+    with anyio.fail_after(PATIENCE):
+        async with served(server) as address, httpx2.AsyncClient(timeout=PATIENCE) as http:
+            client = Raw(http, address, era, able)
+            await client.greet()
+            yield client

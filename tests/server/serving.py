@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anyio
 import httpx2
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from tests.forks import CAN_FORK, PATHS, Forked, fork
 from tests.server.acting import Era
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 ANN, BOB = "ann-opens-this-door", "bob-opens-this-door"
 
@@ -30,7 +30,7 @@ class Served:
     """A running server: where it is, its process, and what it wrote to stderr."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     home: Path
 
     @property
@@ -59,21 +59,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def a_server(home: Path, **env: str) -> Iterator[Served]:
-    """Run a server on a free port; whatever a test does with it, it is dead after a while."""
+def a_server(home: Path, *, command: bool = False, **env: str) -> Iterator[Served]:
+    """Run a server on a free port; whatever a test does with it, it is dead after a while.
+
+    It is forked from a warm parent, unless the `command` itself is to be started.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     places = {"KLING_DATA_DIR": str(home / "data"), "KLING_OUTPUT_DIR": str(home / "out")}
     base = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
-    base |= {"PYTHONPATH": f"{ROOT / 'server'}{os.pathsep}{ROOT / 'tools'}"}
+    base |= {"PYTHONPATH": PATHS}
+    whole = {**base, **places, **{name: value.format(url=url) for name, value in env.items()}}
     with (home / "stderr").open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kling_mcp", "serve", "--http", "--port", str(port)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env={**base, **places, **{name: value.format(url=url) for name, value in env.items()}},
-        )
+        process = (_forked if CAN_FORK and not command else _started)(port, whole, errors)
     served = Served(url, process, home)
     watchdog = threading.Timer(3 * PATIENCE, process.kill)
     watchdog.start()
@@ -88,3 +86,18 @@ def a_server(home: Path, **env: str) -> Iterator[Served]:
         watchdog.cancel()
         process.kill()
         process.wait(PATIENCE)
+
+
+def _started(port: int, env: dict[str, str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
+    nowhere = subprocess.DEVNULL
+    words = [sys.executable, "-m", "kling_mcp", *_words(port)]
+    return subprocess.Popen(words, stdin=nowhere, stdout=nowhere, stderr=errors, env=env)
+
+
+def _forked(port: int, env: dict[str, str], errors: IO[bytes]) -> Forked:
+    with open(os.devnull, "r+b") as nowhere:
+        return fork(_words(port), env, (nowhere.fileno(), nowhere.fileno(), errors.fileno()))
+
+
+def _words(port: int) -> list[str]:
+    return ["serve", "--http", "--port", str(port)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,16 +14,11 @@ import anyio
 import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp.types import (
-    INTERNAL_ERROR,
-    CallToolResult,
-    ElicitRequestFormParams,
-    ElicitResult,
-    ErrorData,
-    InputRequiredResult,
-)
+from mcp.types import INTERNAL_ERROR, ElicitRequestFormParams, ElicitResult, ErrorData
 from tests.promises import keeps
 from tests.server.acting import ActingStudio, Era, a_task, both_eras, serving, settings_in, text_of
+from tests.server.messages import Message, Raw
+from tests.server.reaching import talking
 
 from kling_mcp.app import build_server
 from kling_mcp.asking import question
@@ -33,6 +29,9 @@ from kling_tools.model.requests import SpendingRequest
 from kling_tools.model.tasks import Task
 
 FOX = {"prompt": "a fox in the snow", "seconds": 5}
+#: What a host sends when the person has answered.
+YES: Message = {"action": "accept", "content": {"agree": True}}
+NO: Message = {"action": "decline"}
 
 
 @dataclass
@@ -120,11 +119,16 @@ async def test_a_host_that_cannot_ask_lets_its_agent_ask(era: Era, tmp_path: Pat
         assert not made.is_error
 
 
+@both_eras
 @pytest.mark.anyio
-async def test_a_host_that_fails_to_ask_lets_its_agent_ask(tmp_path: Path) -> None:
-    async with a_host(a_house(tmp_path), "legacy", Person("error")) as client:
-        refused = await client.call_tool("create_video", FOX)
-    assert text_of(refused).startswith("[needs_confirmation]")
+async def test_a_host_that_fails_to_ask_spends_nothing(era: Era, tmp_path: Path) -> None:
+    async with a_host(a_house(tmp_path), era, Person("error")) as client:
+        if era == "legacy":  # the call goes on, and lets the agent ask
+            assert text_of(await client.call_tool("create_video", FOX)).startswith("[needs_confirmation]")
+        else:  # the call had ended with the question; there is no other
+            with pytest.raises(MCPError, match="there is nobody here"):
+                await client.call_tool("create_video", FOX)
+        assert await how_many(client) == 0
 
 
 @keeps("within-budget")
@@ -143,75 +147,86 @@ async def test_nobody_can_agree_to_more_than_the_limits(era: Era, tmp_path: Path
         assert await how_many(client) == 1
 
 
-@keeps("nothing-twice")
-@pytest.mark.anyio
-async def test_an_answer_that_is_posted_again_buys_nothing_more(tmp_path: Path) -> None:
-    wish = {**FOX, "again": True}
-    yes = {"consent": ElicitResult(action="accept", content={"agree": True})}
-    async with a_host(a_house(tmp_path), "auto", Person()) as client:
-        asked = await client.session.call_tool("create_video", wish, allow_input_required=True)
-        assert isinstance(asked, InputRequiredResult)
-
-        async def post(arguments: dict[str, Any]) -> CallToolResult:
-            return await client.session.call_tool(
-                "create_video", arguments, input_responses=yes, request_state=asked.request_state
-            )
-
-        made: list[CallToolResult] = []
-
-        async def keep() -> None:
-            made.append(await post(wish))
-
-        async with anyio.create_task_group() as tasks:
-            for _ in range(3):
-                tasks.start_soon(keep)
-        made.append(await post(wish))
-        assert len({one.structured_content["task_id"] for one in made}) == 1, [text_of(one) for one in made]
-        assert sum("nothing new was bought" in text_of(one) for one in made) == 3
-        assert await how_many(client) == 1
-        # It is an answer to this question and to no other.
-        with pytest.raises(MCPError):
-            await post({**wish, "seconds": 10})
-        assert await how_many(client) == 1
+def asking(server: OperationServer, era: Era) -> AbstractAsyncContextManager[Raw]:
+    """Connect a host that can put a form before somebody, and does so by hand."""
+    return talking(server, era, {"elicitation": {}})
 
 
 @keeps("nothing-twice")
+@both_eras
 @pytest.mark.anyio
-async def test_any_server_at_the_same_journal_takes_an_answer_and_no_other_does(tmp_path: Path) -> None:
-    yes = {"consent": ElicitResult(action="accept", content={"agree": True})}
-    wish, keyed = {**FOX, "again": True}, {"api_key": "not a real one, and as long", "provider": "sandbox"}
-    made: list[CallToolResult] = []
-    async with a_host(a_house(tmp_path, **keyed), "auto", Person()) as client:
-        asked = await client.session.call_tool("create_video", wish, allow_input_required=True)
-        assert isinstance(asked, InputRequiredResult)
+async def test_an_answer_that_is_posted_again_buys_nothing_more(era: Era, tmp_path: Path) -> None:
+    wish: dict[str, Any] = {"name": "create_video", "arguments": {**FOX, "again": True}}
+    other = {**wish, "arguments": {**FOX, "seconds": 10}}
+    async with asking(a_house(tmp_path), era) as client:
+        if era == "legacy":
+            made = [await client.ask("tools/call", **wish, replies=[YES] * 3)]
+            refused = await client.ask("tools/call", **other, replies=[NO, YES])
+            assert refused["result"]["content"][0]["text"].startswith("[not_agreed]")
+        else:
+            state = (await client.ask("tools/call", **wish))["result"]["requestState"]
+            answered = {"inputResponses": {"consent": YES}, "requestState": state}
+            made = await together([client.ask("tools/call", **wish, **answered) for _ in range(3)])
+            made.append(await client.ask("tools/call", **wish, **answered))
+            assert sum("nothing new was bought" in str(one) for one in made) == 3
+            # It is an answer to this question and to no other.
+            assert "requestState" in (await client.ask("tools/call", **other, **answered))["error"]["message"]
+        assert len({one["result"]["structuredContent"]["task_id"] for one in made}) == 1
+        assert (await client.call("list_tasks"))["structuredContent"]["total"] == 1
+
+
+async def together(asked: list[Coroutine[Any, Any, Message]]) -> list[Message]:
+    """Wait for all of it at once."""
+    return list(await asyncio.gather(*asked))
+
+
+KEYED = {"api_key": "not a real one, and as long", "provider": "sandbox"}
+
+
+@keeps("nothing-twice")
+@both_eras
+@pytest.mark.anyio
+async def test_an_answer_is_taken_where_its_question_stands_and_nowhere_else(era: Era, tmp_path: Path) -> None:
+    wish: dict[str, Any] = {"name": "create_video", "arguments": {**FOX, "again": True}}
+    made: list[Message] = []
+    async with asking(a_house(tmp_path, **KEYED), era) as client:
+        asked = await client.ask("tools/call", **wish)
+    if era == "legacy":  # a question ends with its connection: the answer is nobody's, at any server
+        async with asking(a_house(tmp_path, **KEYED), era) as client:
+            await client.reply(asked["id"], YES)
+            assert (await client.call("list_tasks"))["structuredContent"]["total"] == 0
+        return
+    answered = {"inputResponses": {"consent": YES}, "requestState": asked["result"]["requestState"]}
     for folder, changes, taken in (
-        (tmp_path, keyed, True),
-        (tmp_path, keyed, True),
-        (tmp_path / "other", keyed, False),
-        (tmp_path, {**keyed, "api_key": "somebody else's key"}, False),
+        (tmp_path, KEYED, True),
+        (tmp_path, KEYED, True),
+        (tmp_path / "other", KEYED, False),
+        (tmp_path, {**KEYED, "api_key": "somebody else's key"}, False),
         (tmp_path, {}, False),
     ):
-        async with a_host(a_house(folder, **changes), "auto", Person()) as client:
-            post = client.session.call_tool(
-                "create_video", wish, input_responses=yes, request_state=asked.request_state
-            )
+        async with asking(a_house(folder, **changes), era) as client:
+            told = await client.ask("tools/call", **wish, **answered)
             if taken:
-                made.append(await post)
-                continue
-            with pytest.raises(MCPError, match="requestState"):
-                await post
-    assert len({one.structured_content["task_id"] for one in made}) == 1, [text_of(one) for one in made]
+                made.append(told["result"])
+            else:
+                assert "requestState" in told["error"]["message"]
+    assert len({one["structuredContent"]["task_id"] for one in made}) == 1, made
 
 
+@both_eras
 @pytest.mark.anyio
-async def test_a_question_without_its_state_is_asked_again(tmp_path: Path) -> None:
-    yes = {"consent": ElicitResult(action="accept", content={"agree": True})}
-    async with a_host(a_house(tmp_path), "auto", Person()) as client:
-        asked = await client.session.call_tool("create_video", FOX, input_responses=yes, allow_input_required=True)
-        assert isinstance(asked, InputRequiredResult)
-        with pytest.raises(MCPError):
-            await client.session.call_tool("create_video", FOX, input_responses=yes, request_state="v1.forged")
-        assert await how_many(client) == 0
+async def test_an_answer_that_nobody_asked_for_is_no_consent(era: Era, tmp_path: Path) -> None:
+    wish: dict[str, Any] = {"name": "create_video", "arguments": FOX, "inputResponses": {"consent": YES}}
+    async with asking(a_house(tmp_path), era) as client:
+        if era == "legacy":
+            refused = await client.ask("tools/call", **wish, replies=[NO])
+            assert refused["result"]["content"][0]["text"].startswith("[not_agreed]")
+        else:
+            assert (await client.ask("tools/call", **wish))["result"]["resultType"] == "input_required"
+        for state in ("v1.forged", '["k0123456789ab", "sandbox", "kling-3.0", null, 0]'):
+            forged = await client.ask("tools/call", **wish, requestState=state)
+            assert "requestState" in forged["error"]["message"]
+        assert (await client.call("list_tasks"))["structuredContent"]["total"] == 0
 
 
 @dataclass
@@ -257,10 +272,11 @@ async def test_a_price_that_rose_meanwhile_is_asked_about_again(
     assert [words.split()[1] for words in person.asked] == questions
 
 
+@both_eras
 @pytest.mark.anyio
-async def test_a_price_that_always_rises_is_not_asked_about_for_ever(tmp_path: Path) -> None:
+async def test_a_price_that_always_rises_is_not_asked_about_for_ever(era: Era, tmp_path: Path) -> None:
     person, studio = Person(), RisingStudio(settings_in(tmp_path), prices=[f"{n}.00" for n in range(2, 30)])
-    async with a_host(serving(studio), "legacy", person) as client:
+    async with a_host(serving(studio), era, person) as client:
         refused = await client.call_tool("create_video", {**FOX})
     assert text_of(refused).startswith("[needs_confirmation]")
     assert (len(person.asked), studio.bought) == (3, [])

@@ -25,8 +25,8 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.types import CallToolResult
 from tests.files.conftest import picture_bytes
+from tests.forks import ROOT
 from tests.promises import keeps
-from tests.scenarios.host import ROOT
 from tests.scenarios.simulated import Simulated, simulating
 from tests.server.acting import Era, both_eras, text_of
 
@@ -267,7 +267,8 @@ def on_a_full_disk(folder: Path) -> list[str]:
     return before
 
 
-@pytest.mark.parametrize(("variable", "era"), [("KLING_DATA_DIR", "auto"), ("KLING_OUTPUT_DIR", "legacy")])
+@both_eras
+@pytest.mark.parametrize("variable", ["KLING_DATA_DIR", "KLING_OUTPUT_DIR"])
 @keeps("result-kept")
 async def test_a_full_disk_is_told_before_anything_is_bought(era: Era, variable: str, tmp_path: Path) -> None:
     small = tmp_path / "small"

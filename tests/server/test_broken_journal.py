@@ -25,7 +25,7 @@ from tests.jobs.house import a_task
 from tests.jobs.stories import a_journal, after
 from tests.promises import keeps
 from tests.scenarios.simulated import Simulated, simulating
-from tests.server.acting import TASK_ID, text_of
+from tests.server.acting import TASK_ID, Era, both_eras, text_of
 
 from kling_mcp.app import build_server
 from kling_mcp.cli import main
@@ -144,11 +144,11 @@ def test_the_calls_below_are_of_every_tool() -> None:
     assert {operation.name for operation in ALL} == set(LEAST) | reading
 
 
-async def answers(kling: Simulated, **more: str) -> dict[str, str]:
+async def answers(kling: Simulated, era: Era, **more: str) -> dict[str, str]:
     """Ask every tool and resource; return the errors."""
     found: dict[str, str] = {}
     settings = Settings.from_env({**kling.env(KLING_TOOLSETS="all"), **more})
-    async with Client(build_server(settings)) as client:
+    async with Client(build_server(settings), mode=era) as client:
         for operation in ALL:
             result = await client.call_tool(operation.name, LEAST.get(operation.name, {}))
             if result.is_error:
@@ -160,15 +160,18 @@ async def answers(kling: Simulated, **more: str) -> dict[str, str]:
     return found
 
 
+@both_eras
 @pytest.mark.parametrize("damage", DAMAGES)
 @keeps("nothing-lost", "within-budget")
-async def test_a_damaged_journal_is_named_by_every_tool_and_nothing_is_spent(tmp_path: Path, damage: str) -> None:
+async def test_a_damaged_journal_is_named_by_every_tool_and_nothing_is_spent(
+    era: Era, tmp_path: Path, damage: str
+) -> None:
     spoil, words = DAMAGES[damage]
     path = await a_written_journal(tmp_path / "data")
     spoil(path)
     before = path.read_bytes() if path.is_file() else b""
     async with simulating(tmp_path) as kling:
-        told = await answers(kling)
+        told = await answers(kling, era)
         calls = await kling.requests()
         assert await kling.tasks() == []
         assert [call for call in calls if call["kind"] == "create"] == []
@@ -221,9 +224,12 @@ async def test_the_doctor_finds_damage_that_no_list_shows(
     assert f"keep a copy of {path}" in told
 
 
-async def test_a_database_that_is_not_there_is_named_by_every_tool_and_nothing_is_spent(tmp_path: Path) -> None:
+@both_eras
+async def test_a_database_that_is_not_there_is_named_by_every_tool_and_nothing_is_spent(
+    era: Era, tmp_path: Path
+) -> None:
     async with simulating(tmp_path) as kling:
-        told = await answers(kling, KLING_DATABASE_URL="postgresql://me:hush-hush@127.0.0.1:1/journal")
+        told = await answers(kling, era, KLING_DATABASE_URL="postgresql://me:hush-hush@127.0.0.1:1/journal")
         assert await kling.tasks() == []
     assert set(told) >= LEANING
     for name, text in told.items():
@@ -237,7 +243,10 @@ def may_mount() -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not may_mount(), reason="no right to mount a disk")
-async def test_a_disk_that_may_only_be_read_is_named_by_every_tool_and_nothing_is_spent(tmp_path: Path) -> None:
+@both_eras
+async def test_a_disk_that_may_only_be_read_is_named_by_every_tool_and_nothing_is_spent(
+    era: Era, tmp_path: Path
+) -> None:
     path = await a_written_journal(tmp_path / "disk" / "data")
     disk = path.parent
     mounted = await anyio.run_process(["mount", "--bind", "-o", "ro", str(disk), str(disk)], check=False)
@@ -245,7 +254,7 @@ async def test_a_disk_that_may_only_be_read_is_named_by_every_tool_and_nothing_i
         pytest.skip("no right to mount a disk")
     try:
         async with simulating(tmp_path) as kling:
-            told = await answers(kling, KLING_DATA_DIR=str(disk))
+            told = await answers(kling, era, KLING_DATA_DIR=str(disk))
             assert await kling.tasks() == []
     finally:
         await anyio.run_process(["umount", str(disk)])

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.forks import ROOT
 from tests.server.acting import a_file, a_task
-from tests.server.test_stdio import ROOT
 
 from kling_mcp.cli import main, settings_table
 from kling_mcp.table import listing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from tests.promises import keeps
 from tests.server.acting import Era, both_eras, text_of
+from tests.server.messages import LEGACY, Message, headers, hello, request
 from tests.server.serving import ANN, BOB, Served, a_server
 from tests.server.test_notices import LIST, Ear, listening
 from tests.studio.test_callbacks import SECRET, WRONG, about, signature
@@ -26,7 +26,6 @@ from kling_tools.providers.registry import sandbox_connection
 
 pytestmark = pytest.mark.anyio
 
-CALL = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 SANDBOX = sandbox_connection(SANDBOX_KEY, SANDBOX_ADDRESS)
 
 
@@ -39,29 +38,38 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield server
 
 
-async def post(served: Served, body: bytes | None = None, path: str = "/mcp", **headers: str) -> httpx2.Response:
-    """Post a call as no client would."""
-    given = {"content-type": "application/json", "accept": "application/json, text/event-stream", **headers}
+async def post(served: Served, body: bytes, path: str, **given: str) -> httpx2.Response:
+    """Post what is no message."""
     async with httpx2.AsyncClient(timeout=30) as client:
-        content = json.dumps(CALL).encode() if body is None else body
-        return await client.post(served.url + path, content=content, headers=given)
+        return await client.post(served.url + path, content=body, headers=given)
 
 
-async def test_health_is_told_to_everybody(served: Served) -> None:
+async def said(served: Served, era: Era, message: Message | None = None, **given: str) -> httpx2.Response:
+    """Post one message, the first that a host of this era sends unless told otherwise, with these headers."""
+    message = message or hello(era)
+    async with httpx2.AsyncClient(timeout=30) as client:
+        return await client.post(f"{served.url}/mcp", json=message, headers=headers(era, message) | given)
+
+
+@both_eras
+async def test_health_is_told_to_everybody_and_nothing_else_is(served: Served, era: Era) -> None:
     async with httpx2.AsyncClient() as client:
         answer = await client.get(f"{served.url}/health", headers={"host": "any.example"})
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (await said(served, era)).status_code == 401
 
 
+@both_eras
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer wrong", f"Basic {ANN}", f"Bearer ann:{ANN}", "Bearer \u00e4"])
-async def test_whoever_brings_no_token_of_ours_stays_outside(served: Served, given: str) -> None:
-    headers = {"authorization": given.encode("latin-1")} if given else {}
-    answer = await post(served, **headers)  # type: ignore[arg-type]
+async def test_whoever_brings_no_token_of_ours_stays_outside(served: Served, era: Era, given: str) -> None:
+    token = {"authorization": given.encode("latin-1")} if given else {}
+    answer = await said(served, era, **token)  # type: ignore[arg-type]
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     assert ANN not in served.errors
 
 
+@both_eras
 @pytest.mark.parametrize(
     ("header", "value", "status"),
     [
@@ -71,13 +79,17 @@ async def test_whoever_brings_no_token_of_ours_stays_outside(served: Served, giv
         ("origin", "null", 403),
     ],
 )
-async def test_a_page_that_was_lured_here_is_refused(served: Served, header: str, value: str, status: int) -> None:
-    answer = await post(served, authorization=f"Bearer {ANN}", **{header: value})
+async def test_a_page_that_was_lured_here_is_refused(
+    served: Served, era: Era, header: str, value: str, status: int
+) -> None:
+    answer = await said(served, era, authorization=f"Bearer {ANN}", **{header: value})
     assert answer.status_code == status
 
 
-async def test_too_much_at_once_is_refused_before_it_is_read(served: Served) -> None:
-    assert (await post(served, b"x" * (5 << 20), authorization=f"Bearer {ANN}")).status_code == 413
+@both_eras
+async def test_too_much_at_once_is_refused(served: Served, era: Era) -> None:
+    much = request(era, "tools/call", name="create_video", arguments={"prompt": "x" * (5 << 20)})
+    assert (await said(served, era, much, authorization=f"Bearer {ANN}")).status_code == 413
 
 
 @both_eras
@@ -119,21 +131,21 @@ async def test_a_caller_is_told_of_nothing_that_another_does(served: Served, era
         await bobs.until(TASKS, ACCOUNT, LIST)
 
 
-async def test_a_session_of_one_caller_does_not_open_for_another(served: Served) -> None:
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "host", "version": "1"},
-        },
-    }
-    opened = await post(served, json.dumps(hello).encode(), authorization=f"Bearer {ANN}")
-    session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
-    assert (await post(served, authorization=f"Bearer {ANN}", **session)).status_code == 200
-    assert (await post(served, authorization=f"Bearer {BOB}", **session)).status_code in {403, 404}
+@both_eras
+async def test_a_session_of_one_caller_does_not_open_for_another(served: Served, era: Era) -> None:
+    opened = await said(served, era, authorization=f"Bearer {ANN}")
+    assert opened.status_code == 200
+    ping = request(era, "ping" if era == "legacy" else "tools/list")
+    if era != "legacy":  # there is none: whoever names one is who their token says
+        assert "mcp-session-id" not in opened.headers
+        for of in (ANN, BOB):
+            answer = await said(served, era, ping, authorization=f"Bearer {of}", **{"mcp-session-id": "0" * 32})
+            assert answer.status_code == 200
+            assert "mcp-session-id" not in answer.headers
+        return
+    session = {"mcp-session-id": opened.headers["mcp-session-id"], "mcp-protocol-version": LEGACY}
+    assert (await said(served, era, ping, authorization=f"Bearer {ANN}", **session)).status_code == 200
+    assert (await said(served, era, ping, authorization=f"Bearer {BOB}", **session)).status_code in {403, 404}
 
 
 def journal(served: Served) -> list[tuple[object, ...]]:
@@ -142,11 +154,12 @@ def journal(served: Served) -> list[tuple[object, ...]]:
         return raw.execute("SELECT id, status, written, hinted, document FROM tasks ORDER BY id").fetchall()
 
 
+@both_eras
 @keeps("nothing-twice")
-async def test_a_callback_is_verified_taken_once_and_changes_nothing_itself(served: Served) -> None:
+async def test_a_callback_is_verified_taken_once_and_changes_nothing_itself(served: Served, era: Era) -> None:
     place = callbacks.address(served.url, SANDBOX).removeprefix(served.url)
-    async with served.session(ANN, "auto") as ann:
-        made = await ann.call_tool("create_video", {"prompt": "a fox that is called about"})
+    async with served.session(ANN, era) as ann:
+        made = await ann.call_tool("create_video", {"prompt": f"a fox that is called about, {era}"})
     body, now = about(made.structured_content["task_id"], "failed"), SystemClock().now()
     before = journal(served)
     for refused in (signature(WRONG, body, now), signature(SECRET, body, now - 3600), signature(SECRET, b"{}", now)):
@@ -163,10 +176,11 @@ async def test_a_callback_is_verified_taken_once_and_changes_nothing_itself(serv
     assert made.structured_content["task_id"] not in served.errors
 
 
-async def test_a_provider_calls_the_address_it_was_given(tmp_path: Path) -> None:
+@both_eras
+async def test_a_provider_calls_the_address_it_was_given(era: Era, tmp_path: Path) -> None:
     env = {"KLING_CALLBACK_URL": "{url}", "KLING_LOG_LEVEL": "INFO", "KLING_SANDBOX_SPEED": "200"}
     with a_server(tmp_path, **env) as server:
-        async with server.session("", "auto") as client:
+        async with server.session("", era) as client:
             made = await client.call_tool("create_video", {"prompt": "a fox", "wait_seconds": 20})
             assert made.structured_content["status"] == "succeeded"
         assert "callback: sandbox" in server.errors

@@ -1,17 +1,22 @@
-"""What one client may take: turns a second, time for what it sends; and how a stream ends that nobody ends."""
+"""What one client may take: turns a second, time for what it sends; and how a stream of either era is ended."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import httpx2
 import pytest
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
+from tests.server.acting import ActingStudio, Era, both_eras, serving, settings_in
+from tests.server.messages import Raw, hello, request
 
 from kling_mcp.web.limits import BURST_SECONDS, MOST_COUNTED, Gate, PatientProtocol, Turns
 
 pytestmark = pytest.mark.anyio
 
+HERE = "http://127.0.0.1:8000"
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": [], "http_version": "1.1"}
 
 
@@ -76,6 +81,23 @@ async def test_one_turn_too_many_is_told_when_to_come_again() -> None:
     assert (b"retry-after", b"1") in clients[-1].sent[0]["headers"]
 
 
+@both_eras
+async def test_a_host_that_asks_without_pause_is_told_so_and_served_again_in_time(era: Era, tmp_path: Path) -> None:
+    time = [0.0]
+    web = serving(ActingStudio(settings_in(tmp_path))).streamable_http_app()
+    transport = httpx2.ASGITransport(Turns(web, 3 / BURST_SECONDS, lambda: "", lambda: time[0]))
+    async with web.router.lifespan_context(web), httpx2.AsyncClient(transport=transport, base_url=HERE) as http:
+        client = Raw(http, "/mcp", era)
+        await client.greet()
+        for _ in range(0 if era == "legacy" else 2):  # as many turns as a handshake takes
+            await client.post(hello(era))
+        assert (await client.call("list_tasks"))["structuredContent"]["total"] == 0
+        refused = await client.post(request(era, "tools/list"))
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "2")
+        time[0] += 2
+        assert (await client.ask("tools/list"))["result"]["tools"]
+
+
 async def test_a_body_that_does_not_come_to_its_end_is_not_waited_for() -> None:
     client = Client(b"{", silent=True)
     async with asyncio.timeout(5):
@@ -83,7 +105,15 @@ async def test_a_body_that_does_not_come_to_its_end_is_not_waited_for() -> None:
     assert client.status == 408
 
 
-async def test_the_end_cuts_streams_at_once_and_lets_answers_be_given() -> None:
+#: What asks for whatever comes later, and not for an answer.
+STREAMS: dict[Era, Scope] = {
+    "legacy": {**SCOPE, "path": "/stream", "method": "GET"},
+    "auto": {**SCOPE, "path": "/stream", "headers": [(b"mcp-method", b"subscriptions/listen")]},
+}
+
+
+@both_eras
+async def test_the_end_cuts_streams_at_once_and_lets_answers_be_given(era: Era) -> None:
     asked = asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,18 +122,16 @@ async def test_the_end_cuts_streams_at_once_and_lets_answers_be_given() -> None:
         await send({"type": "http.response.body", "body": b"told"})
 
     gate = Gate(app)
-    stream, call, listening = Client(), Client(), Client()
-    listen = {**SCOPE, "path": "/listen", "headers": [(b"mcp-method", b"subscriptions/listen")]}
+    stream, call = Client(), Client()
     open_ones = [
-        asyncio.create_task(gate({**SCOPE, "path": "/stream", "method": "GET"}, stream.receive, stream.send)),
+        asyncio.create_task(gate(STREAMS[era], stream.receive, stream.send)),
         asyncio.create_task(gate(SCOPE, call.receive, call.send)),
-        asyncio.create_task(gate(listen, listening.receive, listening.send)),
     ]
     while not call.sent:
         await asyncio.sleep(0)
     closing = asyncio.create_task(gate.close(5.0))
     await asyncio.wait([open_ones[0]], timeout=5)
-    assert stream.sent[-1] == listening.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    assert stream.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
     assert not open_ones[1].done()
     asked.set()
     await asyncio.wait_for(asyncio.gather(closing, *open_ones), 5)

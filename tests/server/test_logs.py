@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from tests.server.acting import TASK_ID, ActingStudio, an_operation, serving, session, settings_in
+from tests.server.acting import TASK_ID, ActingStudio, Era, an_operation, both_eras, serving, session, settings_in
 
 from kling_mcp.logs import HIDDEN, CleanFormatter
 from kling_tools.model.requests import Request
@@ -76,10 +76,11 @@ def test_ordinary_lines_stay_as_they_are() -> None:
     assert logged("task %s is processing", "k1").endswith("task k1 is processing")
 
 
+@both_eras
 @pytest.mark.parametrize(("level", "told"), [("INFO", False), ("DEBUG", True)])
 @pytest.mark.anyio
 async def test_a_call_is_logged_with_its_ids_and_its_prompt_only_where_one_debugs(
-    level: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    era: Era, level: str, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run(studio: Studio, request: Request, report: Report) -> Answer:
         return Answer(Noted(task_id=TASK_ID))
@@ -87,7 +88,7 @@ async def test_a_call_is_logged_with_its_ids_and_its_prompt_only_where_one_debug
     operation = replace(an_operation(run), request=Wish, facts=Noted)
     server = serving(ActingStudio(settings_in(tmp_path)), operations=(operation,))
     with caplog.at_level(level, logger="kling_mcp"):
-        async with session(server, "auto") as client:
+        async with session(server, era) as client:
             await client.call_tool("try_it", {"prompt": "a fox that nobody may hear of"})
     lines = [FORMATTER.format(record) for record in caplog.records if record.name.startswith("kling_mcp")]
     (line,) = (line for line in lines if f"try_it task {TASK_ID}" in line)

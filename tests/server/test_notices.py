@@ -12,14 +12,14 @@ import anyio
 import anyio.abc
 import pytest
 from mcp.client import Client
-from mcp.server.subscriptions import ResourcesListChanged, ResourceUpdated
+from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY, ResourcesListChanged, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.types import ResourceListChangedNotification, ResourceUpdatedNotification
 from tests.server.acting import Era, both_eras, serving, settings_in, text_of
 from tests.server.reaching import PATIENCE, Wire, every_wire, reached, served
 
 from kling_mcp.app import build_server
-from kling_mcp.notices import LONGEST_ADDRESS, MOST_SUBSCRIBED, Notices
+from kling_mcp.notices import ACCOUNT, LONGEST_ADDRESS, MOST_SUBSCRIBED, TASKS, Notices
 from kling_tools.jobs.moves import Move
 from kling_tools.model.status import Status
 from kling_tools.studio import Studio
@@ -36,7 +36,9 @@ class Ear:
     heard: list[str] = field(default_factory=list)
 
     async def __call__(self, message: Any) -> None:
-        """Take what a server of the older protocol says unasked."""
+        """Take what a server says unasked, as in the older protocol; what came on a stream is heard there."""
+        if SUBSCRIPTION_ID_META_KEY in str(message):
+            return
         if isinstance(message, ResourceUpdatedNotification):
             self.heard.append(str(message.params.uri))
         elif isinstance(message, ResourceListChangedNotification):
@@ -85,16 +87,18 @@ async def created(client: Client, prompt: str = "a fox") -> str:
 @every_wire
 async def test_a_subscriber_hears_of_every_turn_until_the_end(wire: Wire, era: Era, tmp_path: Path) -> None:
     ear = Ear()
+    unasked = ear if era == "legacy" else Ear()  # since 2026 nothing is said that was not asked for
     with anyio.fail_after(PATIENCE):
-        async with reached(wire, era, tmp_path, ear) as client, listening(client, ear, era, "kling://tasks"):
+        async with reached(wire, era, tmp_path, unasked) as client, listening(client, ear, era, TASKS):
             uri = f"kling://tasks/{await created(client)}"
-            await ear.until("kling://tasks", LIST)
+            await ear.until(TASKS, LIST)
             assert uri not in ear.heard
             async with listening(client, ear, era, uri, f"{uri}/video"):
                 if "succeeded" not in str(await client.read_resource(uri)):
                     await ear.until(uri)
                 while "succeeded" not in str(await client.read_resource(uri)):
                     await anyio.sleep(0.05)
+    assert era == "legacy" or unasked.heard == []
 
 
 @both_eras
@@ -103,39 +107,66 @@ async def test_a_client_hears_of_what_another_process_does(era: Era, tmp_path: P
     with anyio.fail_after(PATIENCE):
         async with (
             reached("http", era, tmp_path, ear) as client,
-            listening(client, ear, era, "kling://tasks"),
+            listening(client, ear, era, TASKS),
             Studio.open(settings_in(tmp_path, sandbox_speed=500.0)) as other,
         ):
             async with Client(serving(other), mode=era) as stranger:
                 task_id = await created(stranger)
-            await ear.until("kling://tasks", LIST)
+            await ear.until(TASKS, LIST)
             async with listening(client, ear, era, f"kling://tasks/{task_id}"):
                 while "succeeded" not in str(await client.read_resource(f"kling://tasks/{task_id}")):
                     await anyio.sleep(0.05)
 
 
-async def test_who_unsubscribed_hears_no_more(tmp_path: Path) -> None:
-    ear = Ear()
+@both_eras
+async def test_who_unsubscribed_hears_no_more(era: Era, tmp_path: Path) -> None:
+    kept, ended = Ear(), Ear()
     with anyio.fail_after(PATIENCE):
-        async with reached("http", "legacy", tmp_path, ear) as client:
-            for uri in ("kling://tasks", "kling://account"):
-                await client.subscribe_resource(uri)
-            await client.unsubscribe_resource("kling://tasks")
+        async with reached("http", era, tmp_path, kept) as client, listening(client, kept, era, ACCOUNT):
+            async with listening(client, ended, era, TASKS):
+                pass
+            if era == "legacy":
+                await client.unsubscribe_resource(TASKS)
             await created(client)
-            await ear.until("kling://account")
-    assert set(ear.heard) == {"kling://account"}
+            await kept.until(ACCOUNT, LIST)
+    assert (set(kept.heard), ended.heard) == ({ACCOUNT, LIST}, [])
 
 
-async def test_a_client_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+@both_eras
+async def test_a_client_that_is_gone_is_forgotten(era: Era, tmp_path: Path) -> None:
     server = build_server(settings_in(tmp_path))
     with anyio.fail_after(PATIENCE):
         async with served(server) as address:
-            async with Client(address, mode="legacy") as client:
-                await client.list_resources()
-                await client.subscribe_resource("kling://tasks")
+            async with Client(address, mode=era) as client, listening(client, Ear(), era, TASKS):
                 assert server.notices.listeners == 1
             while server.notices.listeners:
                 await anyio.sleep(0.02)
+
+
+async def ask_for(client: Client, era: Era, *uris: str) -> None:
+    """Ask to hear of all of it; since 2026 for a moment, before for as long as the connection lives."""
+    if era == "legacy":
+        for uri in uris:
+            await client.subscribe_resource(uri)
+        return
+    async with client.listen(resource_subscriptions=uris):
+        pass
+
+
+@both_eras
+async def test_one_client_cannot_listen_to_everything(era: Era, tmp_path: Path) -> None:
+    each = [f"{TASKS}/{number}" for number in range(MOST_SUBSCRIBED)]
+    with anyio.fail_after(PATIENCE):
+        async with Client(build_server(settings_in(tmp_path)), mode=era) as client:
+            await ask_for(client, era, *each)
+            await ask_for(client, era, each[0])
+            with pytest.raises(MCPError, match="No more than"):
+                await ask_for(client, era, *([] if era == "legacy" else each), TASKS)
+            with pytest.raises(MCPError, match="No address"):
+                await ask_for(client, era, "kling://" + "x" * LONGEST_ADDRESS)
+            if era == "legacy":
+                await client.unsubscribe_resource(each[0])
+            await ask_for(client, era, TASKS)
 
 
 class Silent:
@@ -156,22 +187,9 @@ class Silent:
         """Wait for ever."""
 
 
-async def test_one_client_cannot_subscribe_to_everything() -> None:
-    notices, silent = Notices(), Silent()
-    for number in range(MOST_SUBSCRIBED):
-        notices.subscribe(silent, f"kling://tasks/{number}")
-    notices.subscribe(silent, "kling://tasks/0")
-    with pytest.raises(MCPError, match="No more than"):
-        notices.subscribe(silent, "kling://tasks")
-    notices.unsubscribe(silent, "kling://tasks/0")
-    notices.subscribe(silent, "kling://tasks")
-    with pytest.raises(MCPError, match="No address"):
-        notices.subscribe(Silent(), "kling://" + "x" * LONGEST_ADDRESS)
-
-
 async def test_a_client_that_takes_nothing_keeps_nobody_waiting_for_long() -> None:
     notices, silent = Notices(patience=0.05), Silent()
-    notices.subscribe(silent, "kling://tasks")
+    notices.subscribe(silent, TASKS)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(notices.keep_telling)
         with anyio.fail_after(PATIENCE):

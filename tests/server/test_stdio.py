@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.forks import PATHS, piped
 from tests.server.acting import Era, both_eras
+from tests.server.messages import hello, request
 
 from kling_tools.operations.all import offered
 from kling_tools.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX matter")
@@ -28,51 +27,42 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are a POSIX mat
 class Process:
     """A server and the few words a host exchanges with it."""
 
-    def __init__(self, directory: Path, era: Era, **env: str) -> None:
+    def __init__(self, directory: Path, era: Era, command: bool, **env: str) -> None:
         self.era = era
         clean = {k: v for k, v in os.environ.items() if not k.startswith("KLING_")}
-        paths = os.pathsep.join(str(ROOT / folder) for folder in ("server", "tools"))
-        own = {"PYTHONPATH": paths, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
+        own = {"PYTHONPATH": PATHS, "KLING_DATA_DIR": str(directory / "d"), "KLING_OUTPUT_DIR": str(directory / "o")}
         self.errors = directory / "stderr.txt"
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "kling_mcp"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=clean | own | env,
-            )
+            self.process = piped((), clean | own | env, errors.fileno(), command=command)
         self._number = 0
-
-    def envelope(self) -> dict[str, Any]:
-        """Return what a request of this era carries besides its own."""
-        about = "io.modelcontextprotocol"
-        told = {f"{about}/protocolVersion": "2026-07-28", f"{about}/clientCapabilities": {}}
-        return {} if self.era == "legacy" else {"_meta": told}
 
     def tell(self, method: str, **params: Any) -> None:
         """Send a notification."""
-        self._send({"jsonrpc": "2.0", "method": method, "params": params})
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """Send a request and return its answer; every line that comes is a message of the protocol."""
+        """Send a request and return its answer."""
+        return self._answered(request(self.era, method, self._next(), **params))
+
+    def _next(self) -> int:
         self._number += 1
-        self._send({"jsonrpc": "2.0", "id": self._number, "method": method, "params": {**params, **self.envelope()}})
+        return self._number
+
+    def _answered(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer; every line that comes is a message of the protocol."""
+        self.send(message)
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             answer: dict[str, Any] = json.loads(line)
-            if answer.get("id") == self._number:
+            if answer.get("id") == message["id"]:
                 return answer
         raise AssertionError(f"the server ended: {self.errors.read_text()}")
 
     def greet(self) -> dict[str, Any]:
         """Shake hands as a host of 2025 does, or ask who is there as one does since."""
-        if self.era != "legacy":
-            return self.ask("server/discover")
-        me = {"name": "host", "version": "1"}
-        answer = self.ask("initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo=me)
-        self.tell("notifications/initialized")
+        answer = self._answered(hello(self.era, self._next()))
+        if self.era == "legacy":
+            self.tell("notifications/initialized")
         return answer
 
     def rest(self) -> tuple[int, str]:
@@ -81,16 +71,17 @@ class Process:
         left = self.process.stdout.read()
         return self.process.wait(PATIENCE), left
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
+        """Write a message as it is."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
 
 
 @contextmanager
-def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
-    """Run a server; whatever a test does with it, it is dead after a while."""
-    server = Process(directory, era, **env)
+def running(directory: Path, era: Era, *, command: bool = False, **env: str) -> Iterator[Process]:
+    """Run a server, as a fork or from cold; whatever a test does with it, it is dead after a while."""
+    server = Process(directory, era, command, **env)
     watchdog = threading.Timer(PATIENCE, server.process.kill)
     watchdog.start()
     try:
@@ -106,7 +97,7 @@ def running(directory: Path, era: Era, **env: str) -> Iterator[Process]:
 
 @both_eras
 def test_a_host_is_greeted_and_every_line_is_protocol(era: Era, tmp_path: Path) -> None:
-    with running(tmp_path, era, KLING_LOG_LEVEL="DEBUG") as server:
+    with running(tmp_path, era, command=era == "legacy", KLING_LOG_LEVEL="DEBUG") as server:
         hello = server.greet()["result"]
         server_info = hello.get("serverInfo") or hello["_meta"]["io.modelcontextprotocol/serverInfo"]
         assert server_info["name"] == "kling-mcp"
@@ -146,7 +137,7 @@ def test_secrets_of_the_environment_never_reach_the_log(era: Era, tmp_path: Path
 def test_a_signal_ends_the_process_cleanly_while_stdin_stays_open(
     era: Era, number: int, used: bool, tmp_path: Path
 ) -> None:
-    with running(tmp_path, era) as server:
+    with running(tmp_path, era, command=used and era == "legacy") as server:
         server.greet()
         if used:
             server.ask("tools/call", name="list_tasks", arguments={})
@@ -164,7 +155,7 @@ def test_a_host_that_stops_reading_is_no_fault_of_ours(era: Era, tmp_path: Path)
         with suppress(BrokenPipeError):
             for _ in range(100):
                 server.tell("notifications/initialized")
-                server._send({"jsonrpc": "2.0", "id": 99, "method": "tools/list", "params": server.envelope()})
+                server.send(request(era, "tools/list", 99))
         with suppress(BrokenPipeError):
             assert server.process.stdin is not None
             server.process.stdin.close()

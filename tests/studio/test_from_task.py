@@ -74,3 +74,13 @@ async def test_what_nothing_can_start_from_is_refused_with_what_to_do(tmp_path: 
         ):
             await refused(studio, kind, words, prompt="x", from_task=given)
         await refused(studio, InvalidArguments, "last_image needs image", from_task=made.task_id, last_image="/x.png")
+
+
+async def test_a_brush_goes_with_the_picture_that_it_was_painted_over(tmp_path: Path) -> None:
+    async with a_studio(tmp_path) as studio:
+        made = await ask(studio, "create_video", prompt="a red fox", seconds=3)
+        (task,) = await studio.tasks([made.task_id])
+    strokes = [{"mask": "https://x/mask.png"}]
+    task = replace(task, arguments={"prompt": "x", "image": "https://x/a.png", "motion_brush": strokes})
+    assert len(started(CreateVideo(from_task=task.id, seconds=5), task).motion_brush) == 1
+    assert started(CreateVideo(from_task=task.id, image="https://x/b.png"), task).motion_brush == []

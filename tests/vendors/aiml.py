@@ -17,6 +17,7 @@ from tests.vendors.fields import (
     CAMERA_MOVES,
     Form,
     apart,
+    apart_all,
     camera,
     choice,
     either,
@@ -41,7 +42,10 @@ RATIO = choice("16:9", "9:16", "1:1")
 FIVE_TEN = choice(5, 10)
 VIA = choice("kling", "klingai", "fal", "auto")
 KINDS = ("simple", *CAMERA_MOVES)
-MASK = form(mask=need(ANY), trajectories=need(many(record(form(x=number(0, 9999), y=number(0, 9999))), 2, 77)))
+POINT = form(x=need(whole(0, 9999)), y=need(whole(0, 9999)))
+MASK = form(mask=need(ANY), trajectories=need(many(record(POINT), 2, 77)))
+#: Kling's own rule, to which it passes such requests on (kling-official 4.3).
+ONE_OF_THREE = apart_all(("tail_image_url",), ("static_mask", "dynamic_masks"), ("camera_control",))
 T2V = form(
     prompt=need(text(2500)),
     aspect_ratio=RATIO,
@@ -52,6 +56,7 @@ T2V = form(
     advanced_camera_control=record(form(movement_type=need(choice(*AXES)), movement_value=need(number(-10, 10)))),
 )
 I2V = form(
+    ONE_OF_THREE,
     image_url=need(ANY),
     prompt=text(2500),
     tail_image_url=ANY,

@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from tests.vendors.fal_forms import ENDPOINTS, price
+from tests.vendors.fal_forms import ENDPOINTS, pictures_of, price
 from tests.vendors.fields import form, need, text
 from tests.vendors.floor import Hook, How, Order, Refusal, Task, iso, moment
 from tests.vendors.vendor import Door, Vendor, answered, bearer, check, read_json
@@ -130,7 +130,7 @@ class Fal(Vendor):
         if "try-on" in task.model:
             return {"image": file}
         if name == "images":
-            return {"images": [file] * task.body.get("num_images", 1)}
+            return {"images": [file] * pictures_of(task.body)}
         return {name: file, "duration": 5.1} if "avatar" in task.model else {name: file}
 
     async def cancel(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ misreading of the sheet in our own code is then a refusal in a test, and not a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -208,12 +208,24 @@ CAMERA_MOVES = ("down_back", "forward_up", "right_turn_forward", "left_turn_forw
 AXES = ("horizontal", "vertical", "pan", "tilt", "roll", "zoom")
 
 
+def apart_all(*groups: Sequence[str]) -> Law:
+    """Refuse fields of one group beside those of another."""
+
+    def law(body: Mapping[str, Any]) -> str:
+        used = [group for group in groups if any(body.get(name) for name in group)]
+        return "" if len(used) < 2 else f"{', '.join(used[0])} cannot be used with {', '.join(used[1])}"
+
+    return law
+
+
 def camera(high: float, *kinds: str) -> Field:
     """Return a camera object: a type and six axes of -high to high, of which a simple move uses one."""
 
     def single(body: Mapping[str, Any]) -> str:
         moved = [name for name, value in body.get("config", {}).items() if value]
-        return "" if body["type"] != "simple" or len(moved) == 1 else "a simple camera move sets exactly one axis"
+        if body["type"] != "simple":
+            return "config goes with a simple camera move only" if "config" in body else ""
+        return "" if len(moved) == 1 else "a simple camera move sets exactly one axis"
 
     axes = Form({axis: number(-high, high) for axis in AXES})
     return record(form(single, type=need(choice(*kinds)), config=record(axes)))

@@ -79,6 +79,7 @@ OLDER = form(
     apart("camera_control", "image_url"),
     _audio_of_old,
     _elements_of_old,
+    apart("elements", "image_url"),
     prompt=need(text(2500)),
     negative_prompt=text(2500),
     cfg_scale=number(0, 1),
@@ -91,7 +92,7 @@ OLDER = form(
     camera_control=camera(10, "simple"),
     enable_audio=flag(),
     motion_brush=anything(),
-    elements=anything(),
+    elements=many(record(form(image_url=need(link()))), 1, 4),
 )
 THREE = form(
     after("image_tail_url", "image_url"),

@@ -18,6 +18,7 @@ def body(model: str, **asked: Any) -> dict[str, Any]:
 
 
 CAMERA = {"type": "simple", "config": {"zoom": 5}}
+MOVING = {"dynamic_masks": [{"mask": IMAGE, "trajectories": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}]}
 GOOD = [
     body("klingai/video-v3-pro-image-to-video", prompt=PROMPT, image_url=IMAGE, tail_image_url=IMAGE, duration=5),
     body("klingai/video-v3-standard-text-to-video", multi_prompt=[PROMPT, PROMPT], generate_audio=False),
@@ -28,6 +29,8 @@ GOOD = [
     body("klingai/kling-video-v1.6-pro-effects", image_url=[IMAGE, IMAGE], effect_scene="hug", duration=5),
     body("kling-video/v1.6/pro/text-to-video", prompt=PROMPT, camera_control="forward_up"),
     body("kling-video/v1/pro/image-to-video", image_url=IMAGE, camera_control=CAMERA),
+    body("kling-video/v1.5/pro/image-to-video", image_url=IMAGE, static_mask=IMAGE, **MOVING),
+    body("kling-video/v1/pro/image-to-video", image_url=IMAGE, camera_control={"type": "down_back"}),
     body("klingai/avatar-standard", image_url="data:image/png;base64,AAAA", audio_url=IMAGE),
     body(
         "klingai/video-v3-omni-720p-image-to-video",
@@ -48,6 +51,11 @@ BAD = [
     body("kling-video/v2.1/pro/image-to-video", image_url=IMAGE, tail_image_url=IMAGE),
     body("kling-video/v1.6/pro/text-to-video", prompt=PROMPT, camera_control=CAMERA),
     body("kling-video/v1/pro/image-to-video", image_url=IMAGE, camera_control="forward_up"),
+    body("kling-video/v1/pro/image-to-video", image_url=IMAGE, camera_control={**CAMERA, "type": "down_back"}),
+    body("kling-video/v1/pro/image-to-video", image_url=IMAGE, camera_control=CAMERA, **MOVING),
+    body("kling-video/v1/pro/image-to-video", image_url=IMAGE, tail_image_url=IMAGE, static_mask=IMAGE),
+    body("kling-video/v1/pro/image-to-video", image_url=IMAGE, dynamic_masks=[{"mask": IMAGE, "trajectories": []}]),
+    body("kling-video/v1.6/standard/image-to-video", image_url=IMAGE, **MOVING),
     body("klingai/kling-video-v1.6-pro-effects", image_url=IMAGE, effect_scene="hug"),
 ]
 

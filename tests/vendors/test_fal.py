@@ -19,6 +19,7 @@ from tests.vendors.talks import IMAGE, PROMPT, TALKS, calling, create
 
 pytestmark = pytest.mark.anyio
 AT = "/fal-ai/kling-video"
+MOVING = {"dynamic_masks": [{"mask_url": IMAGE, "trajectories": [{"x": 1, "y": 2}, {"x": 3, "y": 4}]}]}
 GOOD: list[tuple[str, dict[str, Any]]] = [
     ("v3/pro/image-to-video", {"prompt": PROMPT, "start_image_url": IMAGE, "end_image_url": IMAGE, "duration": "15"}),
     ("o3/pro/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "end_image_url": IMAGE}),
@@ -27,6 +28,7 @@ GOOD: list[tuple[str, dict[str, Any]]] = [
     ("o1/standard/reference-to-video", {"prompt": PROMPT, "image_urls": [IMAGE], "duration": "10"}),
     ("v1.6/pro/effects", {"effect_scene": "hug", "input_image_urls": [IMAGE, IMAGE], "duration": "5"}),
     ("v1/standard/text-to-video", {"prompt": PROMPT, "camera_control": "forward_up"}),
+    ("v1/standard/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "static_mask_url": IMAGE, **MOVING}),
     ("lipsync/audio-to-video", {"video_url": IMAGE, "audio_url": "data:audio/mpeg;base64,AAAA"}),
     ("ai-avatar/v2/standard", {"image_url": IMAGE, "audio_url": IMAGE}),
 ]
@@ -39,6 +41,9 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("o3/pro/image-to-video", {"prompt": PROMPT, "start_image_url": IMAGE}),
     ("v2.1/standard/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "tail_image_url": IMAGE}),
     ("v2/master/text-to-video", {"prompt": PROMPT, "camera_control": "forward_up"}),
+    ("v1.6/pro/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, **MOVING}),
+    ("v1.5/pro/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "tail_image_url": IMAGE, **MOVING}),
+    ("v1.5/pro/image-to-video", {"prompt": PROMPT, "image_url": IMAGE, "duration": "10", **MOVING}),
     ("v2.6/pro/motion-control", {"image_url": IMAGE, "video_url": IMAGE}),
     ("o1/video-to-video/edit", {"prompt": "@Video1", "video_url": IMAGE, "image_urls": [IMAGE] * 4, "elements": [{}]}),
     ("v1.6/pro/effects", {"effect_scene": "hug", "input_image_urls": [IMAGE]}),

@@ -52,7 +52,9 @@ class VideoOffer(_Row):
     takes pictures as references only. `least_references`: it makes nothing of fewer. `feature_video` and `base_video`:
     what a reference video or one to be edited has to be like; `video_resolutions`: beside such a video, where that is
     not all of them. `negative_prompt`: the standards that have such a field, of `negative_prompt_max` characters.
-    `camera_resolutions`: where only those have one for the camera. `shots_with_sound`: shots make sound, asked or not.
+    `camera_resolutions`: where only those have one for the camera; `camera_presets`: it knows the moves that go along
+    two axes. `motion_brush_resolutions`: where masks may say what moves. `shots_with_sound`: shots make sound, asked
+    or not.
     `film_elements`: how many of the elements may be made from a video; `film_elements_priced`: they are paid like a
     video that goes in. `pictures_with_video`: how many pictures and elements may come beside a video; `pictures`
     without one.
@@ -91,13 +93,16 @@ class VideoOffer(_Row):
     negative_prompt_max: int = 2500
     camera: tuple[Standard, ...] = ()
     camera_resolutions: tuple[str, ...] = ()
+    camera_presets: bool = False
+    motion_brush_resolutions: tuple[str, ...] = ()
     cfg_scale: tuple[Standard, ...] = ()
 
 
 class MotionOffer(_Row):
     """Motion control: a video's motion onto a picture. `image_seconds` is the longest video when the picture leads.
 
-    `sound_choice` false: there is no field that would leave out the video's sound.
+    `sound_choice` false: there is no field that would leave out the video's sound. `presets`: motions that are ready,
+    by name.
     """
 
     product: Literal["motion-control"]
@@ -105,6 +110,7 @@ class MotionOffer(_Row):
     prompt_max: PromptMax
     elements: int = 0
     sound_choice: bool = True
+    presets: tuple[str, ...] = ()
     video: Clip
     image_seconds: float
 
@@ -112,7 +118,8 @@ class MotionOffer(_Row):
 class ImageOffer(_Row):
     """Pictures of one kind by one model. `auto_ratio`: the model may choose the ratio when a picture goes in.
 
-    `references` counts pictures and elements together, `pictures` the pictures among them. Without `resolutions` or
+    `references` counts pictures and elements together, `pictures` the pictures among them. `series_auto` false: it does
+    not choose how many a series has. Without `resolutions` or
     `aspect_ratios` there is no such field. `likeness`: which there are; then also how near to the picture it stays.
     """
 
@@ -128,6 +135,7 @@ class ImageOffer(_Row):
     pictures: int = 0
     elements: bool = False
     series: Lengths = ()
+    series_auto: bool = True
     likeness: tuple[str, ...] = ()
     scene_and_style: bool = False
     image: ImageLimits | None = None

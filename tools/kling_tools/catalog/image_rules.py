@@ -42,6 +42,8 @@ def of_number(model: Model, offer: ImageOffer, request: CreateImage) -> Iterator
         yield f"{model.name} makes no series"
     elif request.series != 1 and request.series not in offer.series:
         yield f"{model.name} makes series of {spans(offer.series)} pictures, not {request.series}"
+    elif request.series == 1 and not offer.series_auto:
+        yield f"{model.name} does not choose how many pictures a series has: say {spans(offer.series)}"
     if request.count > 1:
         yield "count is for single pictures: series says how many belong together"
 

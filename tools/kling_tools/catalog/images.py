@@ -172,6 +172,10 @@ class ImageAsk(Ask[CreateImage]):
             yield "aspect_ratio=16:9", {"aspect_ratio": "16:9"}
         if request.count > 1:
             yield "count=1", {"count": 1}
+        known = {n for o in offers for n in o.series}
+        if request.series and request.series not in known and known:
+            nearest = min(known, key=lambda n: abs(n - request.series))
+            yield f"series={nearest}", {"series": nearest}
         fewer = {o.references for o in offers if 1 < o.references < len(request.references)}
         for most in sorted(fewer, reverse=True) if request.kind == "picture" else ():
             yield f"At most {most} references", {"references": request.references[:most]}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kling_tools.catalog import video_rules
-from kling_tools.catalog.ask import Ask, Draft, Share, between, too_long
+from kling_tools.catalog.ask import Ask, Draft, Share, between, either, too_long
 from kling_tools.catalog.data import Model, MotionOffer, ServiceOffer
 from kling_tools.catalog.fitting import length_of, picture_problems, video_problems
 from kling_tools.model.errors import quoted
@@ -16,8 +16,8 @@ from kling_tools.model.inputs import ClipLimits
 from kling_tools.model.mentions import mentions
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import ApplyEffect, TransferMotion
-from kling_tools.model.requests.video import element_id
-from kling_tools.model.specs import EffectSpec, MotionSpec, Product, Reference
+from kling_tools.model.requests.video import PRESET, element_id
+from kling_tools.model.specs import EffectSpec, MotionSpec, PresetMotionSpec, Product, Reference
 
 #: Nobody tells how long a scene is: enough for the free space on disk.
 LONGEST_SCENE = 15.0
@@ -47,7 +47,23 @@ class MotionAsk(Ask[TransferMotion]):
         if request.element and (strange := [n for n in mentions(request.prompt) if n != 1]):
             yield f"@{strange[0]} names no reference: @1 is the element"
         yield from picture_problems(self, self.tables.limits[standard], request.image, "image")
-        yield from video_problems(self, self._clip(offer), request.video, "video")
+        if request.video.startswith(PRESET):
+            yield from self._of_preset(model, offer)
+        else:
+            yield from video_problems(self, self._clip(offer), request.video, "video")
+
+    def _of_preset(self, model: Model, offer: MotionOffer) -> Iterator[str]:
+        if not offer.presets:
+            yield f"{model.name} has no ready motions (piapi has some): give a video"
+        elif not self._ready(offer):
+            yield f"{model.name} has no ready motion {quoted(self.request.preset, 40)}; it has {either(offer.presets)}"
+        if self.request.element:
+            yield f"{model.name} takes no element beside a ready motion"
+
+    def _ready(self, offer: MotionOffer) -> str:
+        """Return the ready motion under its own name, however it was written."""
+        asked = self.request.preset.casefold()
+        return next((name for name in offer.presets if name.casefold() == asked), "")
 
     def _of_element(self, model: Model, offer: MotionOffer) -> Iterator[str]:
         if not offer.elements:
@@ -66,6 +82,8 @@ class MotionAsk(Ask[TransferMotion]):
     def draft(self, model: Model, offer: MotionOffer, standard: Standard) -> Draft:
         """Return the motion; its price follows the seconds that come out."""
         request, clip = self.request, self._clip(offer)
+        if request.preset:
+            return self._ready_draft(offer, standard)
         known = length_of(self, request.video)
         span = between(round(known), math.ceil(known)) if known else between(clip.min_seconds, clip.max_seconds)
         limits = self.tables.limits[standard]
@@ -87,6 +105,23 @@ class MotionAsk(Ask[TransferMotion]):
                 "Kling keeps the motion it can use and bills the seconds that come out, so the result may be shorter "
                 "than the video. One person, head and body in sight, works best.",
             ),
+        )
+
+    def _ready_draft(self, offer: MotionOffer, standard: Standard) -> Draft:
+        """Return a ready motion; nobody tells how long it is, so its price is not known."""
+        request, name = self.request, self._ready(offer)
+        limits = self.tables.limits[standard]
+        return Draft(
+            spec=PresetMotionSpec(
+                name=name,
+                resolution=request.resolution,
+                follow=request.follow,
+                audio="original" if request.keep_sound else "off",
+            ),
+            shares=(Share(feature="motion", resolution=request.resolution, rough=True),),
+            inputs=(Input(role="image", kind="image", text=request.image, name="image", limits=limits),),
+            video_seconds=offer.video.max_seconds,
+            notes=(f"The motion {name} is the provider's own; how long it is, and so what it costs, nobody tells.",),
         )
 
     def variants(self) -> Iterator[tuple[str, dict[str, object]]]:

@@ -50,7 +50,8 @@ def _alone(request: SpendingRequest) -> SpendingRequest:
 def shot_requests(request: CreateVideo, sources: Mapping[str, Source], ids: Sequence[str]) -> list[CreateVideo]:
     """Return each shot as a request of its own; `ids` are those of the tasks they will be.
 
-    The image is for the first shot and the last image for the last; references, sound, size and look are for all.
+    The image and the brush over it are for the first shot and the last image for the last; references, sound, size and
+    look are for all.
 
     Raises:
         Impossible: the film would be too long, or its last image has no place.
@@ -79,6 +80,7 @@ def shot_requests(request: CreateVideo, sources: Mapping[str, Source], ids: Sequ
         }
         if number:
             changes["image"] = ids[number - 1] if request.continuous else None
+            changes["motion_brush"] = []
             changes["aspect_ratio"] = _ratio(request, sources)
         if wants_sound(request):
             # A voice costs more also where nobody speaks with it.

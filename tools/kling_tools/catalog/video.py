@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kling_tools.catalog import brush
 from kling_tools.catalog import video_rules as rules
 from kling_tools.catalog.ask import Ask, Draft, Share, either, exactly, too_long
-from kling_tools.catalog.camera import in_words
+from kling_tools.catalog.camera import in_words, is_spoken, of_camera, other_moves, told
 from kling_tools.catalog.data import Model, VideoOffer
 from kling_tools.catalog.fitting import opened_here, picture_problems, video_problems
 from kling_tools.catalog.references import film_elements_of
-from kling_tools.model.camera import MOVED
 from kling_tools.model.media import ImageLimits
 from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import CreateVideo
@@ -90,6 +90,8 @@ class VideoAsk(Ask[CreateVideo]):
         yield from rules.of_voices(model, offer, request, standard)
         yield from rules.of_mentions(request, self.references)
         yield from rules.of_old_fields(model, offer, request, standard)
+        yield from of_camera(model, offer, request, standard)
+        yield from brush.of_brush(self, model, offer, self.tables.limits[standard])
 
     def _of_reference_video(self, model: Model, offer: VideoOffer) -> Iterator[str]:
         if video := self.reference_video:
@@ -99,18 +101,12 @@ class VideoAsk(Ask[CreateVideo]):
                 yield from video_problems(self, offer.feature_video, video, "references")
 
     def _prompt(self, offer: VideoOffer, standard: Standard) -> str:
-        move = self.request.camera
-        return in_words(self.request.prompt, move) if self._is_spoken(offer, standard) else self.request.prompt
-
-    def _is_spoken(self, offer: VideoOffer, standard: Standard) -> bool:
-        """Whether a camera move has to be said in words: there is no field for it here, or no such move."""
-        move = self.request.camera
-        there = not offer.camera_resolutions or self.request.resolution in offer.camera_resolutions
-        return move != "none" and not (standard in offer.camera and there and move in MOVED)
+        request = self.request
+        return in_words(request.prompt, request.camera) if is_spoken(offer, standard, request) else request.prompt
 
     def _shots(self, offer: VideoOffer, standard: Standard) -> tuple[Shot, ...]:
         move = self.request.camera
-        spoken = self._is_spoken(offer, standard)
+        spoken = is_spoken(offer, standard, self.request)
         return tuple(
             Shot(prompt=in_words(s.prompt, move) if spoken else s.prompt, seconds=s.seconds) for s in self.request.shots
         )
@@ -119,7 +115,7 @@ class VideoAsk(Ask[CreateVideo]):
         """Return the video as this model makes it."""
         request, film = self.request, self.reference_video
         audio = self._audio(offer)
-        moved = request.camera != "none" and not self._is_spoken(offer, standard)
+        moved = request.camera and not is_spoken(offer, standard, request)
         shots = self._shots(offer, standard)
         follows = offer.product == "image-to-video" or bool(request.image)
         spec = VideoSpec(
@@ -163,12 +159,12 @@ class VideoAsk(Ask[CreateVideo]):
                 yield Input(role="reference", kind="image", text=text, name="references", limits=limits)
             elif reference.kind == "video":
                 yield Input(role="reference", kind="video", text=text, name="references", limits=offer.feature_video)
+        yield from brush.inputs(request, limits)
 
     def _notes(self, offer: VideoOffer, standard: Standard) -> Iterator[str]:
         request = self.request
-        if request.camera != "none":
-            how = "written into the prompt in words" if self._is_spoken(offer, standard) else "set in its own field"
-            yield f"The camera move {request.camera} is {how}."
+        yield from told(offer, standard, request)
+        yield from brush.told(request)
         if offer.audio == "always" and not request.audio:
             yield "This model always makes sound."
         if request.negative_prompt and standard == "legacy":
@@ -186,6 +182,7 @@ class VideoAsk(Ask[CreateVideo]):
         if not request.image and request.aspect_ratio != "16:9":
             yield "aspect_ratio=16:9", {"aspect_ratio": "16:9"}
         yield f"audio={str(not request.audio).lower()}", {"audio": not request.audio}
+        yield from other_moves(request)
         for most in sorted({o.pictures for o in offers if 0 < o.pictures < len(request.references)}, reverse=True):
             yield f"At most {most} references", {"references": request.references[:most]}
         lengths = {s for o in offers for s in o.seconds if s != request.seconds}
@@ -203,4 +200,5 @@ _LEFT_OUT: tuple[tuple[str, object], ...] = (
     ("cfg_scale", None),
     ("voices", []),
     ("references", []),
+    ("motion_brush", []),
 )

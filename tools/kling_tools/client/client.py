@@ -7,8 +7,8 @@ and a download always, a create never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -267,9 +267,14 @@ class Client:
                 return None if (balance := await self.balance()) is None else balance.amount
         return None
 
-    def unheard(self, body: bytes) -> None:
-        """Take it that a callback was not heard, so that its repetition is."""
-        self._rings.again(body)
+    @contextmanager
+    def hearing(self, body: bytes) -> Iterator[None]:
+        """Do what a callback asks for; where that fails, its repetition is heard."""
+        try:
+            yield
+        except KlingError:
+            self._rings.again(body)
+            raise
 
     async def balance(self) -> Balance | None:
         """Return what is left at the provider, where it tells that.

@@ -173,6 +173,8 @@ def is_taken(remote_id: str, *, sure: bool = False) -> Guard:
 async def told(account: Account, task_id: str, remote_id: str) -> None:
     """Take over a doubtful task that its provider names at the task's own callback address, after a look at it.
 
+    Nothing happens where there is no such task.
+
     Raises:
         Unreachable, ProviderRefused, ProviderBroken: the look was not answered; nothing was changed.
     """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.jobs.telling import spanned
 from kling_tools.model.errors import BadMedia, EncoderMissing, KlingError, LinkExpired, MediaFailed, UnknownTask
 from kling_tools.model.media import FileRef, TaskRef, parse_media
-from kling_tools.model.tasks import Failure, Hindered, Output, Rejected, Seen, Stored, Task
+from kling_tools.model.tasks import Failure, Hindered, Observation, Output, Rejected, Seen, Stored, Task
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ async def _renew(account: Account, task: Task) -> Task:
     """Ask the task for fresh addresses."""
     if task.remote is None:
         return task
+    who = task.plan.route.seller
     try:
         seen = [s for s in await account.client.look([task.remote]) if s.remote.id == task.remote.id]
     except KlingError as error:
@@ -127,20 +129,29 @@ async def _renew(account: Account, task: Task) -> Task:
         return await account.journal.apply(task.id, Seen(seen[0]))
     if seen and seen[0].gone:
         erased = LinkExpired(
-            f"{account.connection.vendor.title} made it, and erased the result before it was fetched.",
+            f"{who} made it, and erased the result before it was fetched.",
             advice="It was paid for and cannot be had any more. Ask the person before it is made again.",
         )
         ended = Rejected(replace(Failure.of(erased), retryable=False))
         return await account.journal.apply(task.id, ended, standing=task)
     if seen and seen[0].status != "succeeded":
         await account.journal.apply(task.id, Seen(seen[0]))
-        return await account.journal.apply(task.id, Hindered("Kling took back that it is done; it is asked again."))
+        return await account.journal.apply(task.id, Hindered(f"{who} took back that it is done; it is asked again."))
     known = {output.url for output in task.outputs}
     if not known and not (seen and seen[0].outputs):
-        nothing = "Kling says that it is done and names no result yet."
+        nothing = f"{who} says that it is done and names no result yet."
         return await account.journal.apply(task.id, Hindered(nothing))
     if not seen or not {output.url for output in seen[0].outputs} - known:
         # Asking again at once would only be answered the same.
-        gone = "The result's address has expired and Kling names no new one; results live 30 days there."
-        return await account.journal.apply(task.id, Hindered(gone))
+        return await account.journal.apply(task.id, Hindered(_gone(who, seen)))
     return await account.journal.apply(task.id, Seen(seen[0]))
+
+
+def _gone(who: str, seen: Sequence[Observation]) -> str:
+    """Return why a result cannot be fetched, with how long this provider keeps one."""
+    lives = max((output.lives for look in seen for output in look.outputs), default=0.0)
+    if not lives:
+        return f"The result's address has expired, and {who} knows no such task any more."
+    days, hours = divmod(round(lives / 3600), 24)
+    kept = f"{days} days" if days > 1 else f"{24 * days + hours} h"
+    return f"The result's address has expired and {who} names no new one; it serves results for {kept}."

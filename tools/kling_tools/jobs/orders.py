@@ -93,7 +93,7 @@ class Orders:
             case ClipLimits() if "video" in plan.route.files:
                 return await self.inputs.film(path, plan.route.file_bytes, name=given.name)
             case _:
-                raise no_upload(given.name, plan.route.provider)
+                raise no_upload(given.name, plan.route)
 
     async def _of_task(self, ref: TaskRef, given: Input, plan: Plan, account: str) -> Medium:
         task, output = await self.output(ref)
@@ -121,7 +121,7 @@ class Orders:
             film = await self._among(path).film(path, plan.route.file_bytes, name=given.name)
             return replace(film, sha256=mark)
         if not by_name:
-            self._alive(task, output)
+            self._alive(task, output, plan.route)
         return Medium(
             kind=given.kind,
             url=output.url,
@@ -135,12 +135,12 @@ class Orders:
     def _among(self, path: Path) -> Inputs:
         return replace(self.inputs, roots=(path.parent,))
 
-    def _alive(self, task: Task, output: Output) -> None:
+    def _alive(self, task: Task, output: Output, route: Route) -> None:
         if self._dead(output):
-            why = "is no longer kept by Kling" if output.url else "was joined on this machine"
+            why = f"is no longer kept by {task.plan.route.seller}" if output.url else "was joined on this machine"
             raise BadMedia(
-                f"The result of task {task.id} {why}, and Kling takes no files here.",
-                advice="Put the file where Kling's servers can reach it, and pass its https address.",
+                f"The result of task {task.id} {why}, and {route.seller} takes no files here.",
+                advice=f"Put the file where {route.seller}'s servers can reach it, and pass its https address.",
             )
 
     def _dead(self, output: Output) -> bool:
@@ -176,7 +176,8 @@ class Orders:
         if len(kept) < ref.output and any(o.removed for o in task.outputs):
             raise BadMedia(
                 f"The files of task {task.id} were removed from this disk.",
-                advice=f"check_status task_id={task.id} wait_seconds=45 fetches them again while Kling keeps them.",
+                advice=f"check_status task_id={task.id} wait_seconds=45 fetches them again while "
+                f"{task.plan.route.seller} keeps them.",
             )
         if len(kept) < ref.output:
             raise _not_there(task, ref.output, len(kept))
@@ -190,9 +191,9 @@ class Orders:
         return path
 
 
-def no_upload(name: str, provider: str) -> BadMedia:
+def no_upload(name: str, route: Route) -> BadMedia:
     """Return the refusal of a file that the provider would have to fetch."""
-    who = "Kling" if provider in {"kling", "sandbox"} else provider
+    who = route.seller
     return BadMedia(
         f"{who} takes {name} by address only, and has no upload for a file.",
         advice=f"Pass the id of a finished task, or an https address that {who}'s servers can reach.",
@@ -213,7 +214,7 @@ def _check_goes_along(medium: Medium, given: Input, route: Route) -> None:
     if medium.data is None:
         return
     if given.kind not in route.files:
-        raise no_upload(given.name, route.provider)
+        raise no_upload(given.name, route)
     if route.file_bytes and len(medium.data) > route.file_bytes:
         raise too_heavy(given.name, len(medium.data), route)
 
@@ -263,9 +264,13 @@ def fingerprint(account: str, order: Order) -> str:
         "model": plan.model,
         "spec": asdict(plan.spec),
         "continues": bool(plan.continues),
-        "media": [(i.role, _mark(m)) for i, m in zip(plan.inputs, order.media, strict=True)],
+        "media": [_use(i, m) for i, m in zip(plan.inputs, order.media, strict=True)],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _use(given: Input, medium: Medium) -> tuple[object, ...]:
+    return (given.role, _mark(medium), *([given.path] if given.path else []))
 
 
 def _mark(medium: Medium) -> str:

@@ -147,10 +147,11 @@ class Retention:
 
 def _way_back(task: Task, now: float) -> str:
     dates = [o.url_expires for o in task.outputs if o.url and o.url_expires and o.url_expires > now]
+    who = task.plan.route.seller
     if not dates:
-        return "Kling does not keep it."
+        return f"{who} does not keep it."
     until = local_day(max(dates)).isoformat()
-    return f"check_status with wait_seconds fetches it again while Kling keeps it, until {until}."
+    return f"check_status with wait_seconds fetches it again while {who} keeps it, until {until}."
 
 
 def _files_of(tasks: Sequence[Task]) -> Iterator[Path]:

@@ -68,7 +68,7 @@ class Sources:
 
     def _goes_along(self, name: str, source: Source) -> None:
         if source.kind not in self.route.files:
-            raise no_upload(name, self.route.provider)
+            raise no_upload(name, self.route)
         if source.kind != "image" and self.route.file_bytes and (source.size or 0) > self.route.file_bytes:
             raise too_heavy(name, source.size or 0, self.route)
 

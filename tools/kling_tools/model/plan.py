@@ -21,7 +21,18 @@ from kling_tools.model.specs import AvatarSpec, LipSyncSpec, Product, Spec
 #: One way of saying things to a provider: Kling has "standard" and "legacy", every gateway one of its own name.
 Standard = str
 Role = Literal[
-    "first_frame", "last_frame", "reference", "base_video", "image", "video", "audio", "scene", "style", "garment"
+    "first_frame",
+    "last_frame",
+    "reference",
+    "base_video",
+    "image",
+    "video",
+    "audio",
+    "scene",
+    "style",
+    "garment",
+    "still_mask",
+    "moving_mask",
 ]
 #: Answered at once, with the result and without an id of ours (kling-official 4.13, 5.1).
 AT_ONCE: frozenset[Product] = frozenset({"speech", "cutouts"})
@@ -44,12 +55,18 @@ class Route:
     files: tuple[MediaKind, ...] = ("image", "audio")
     file_bytes: int = 0
 
+    @property
+    def seller(self) -> str:
+        """Who is meant, in a sentence."""
+        return "Kling" if self.provider in {"kling", "sandbox"} else self.provider
+
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
     """One medium as the agent wrote it (paths absolute): what it is for, and what the provider takes there.
 
-    `name` is the argument's, for messages; `seconds` its length as far as it was known when it was decided.
+    `name` is the argument's, for messages; `seconds` its length as far as it was known when it was decided. `path` is
+    where a moving mask goes: x and y in pixels of the first frame, from its bottom left (kling-official 4.3).
     """
 
     role: Role
@@ -57,6 +74,7 @@ class Input:
     text: str
     name: str
     seconds: float = 0.0
+    path: tuple[tuple[int, int], ...] = ()
     limits: ImageLimits | ClipLimits | SoundLimits | None = None
 
 
@@ -152,6 +170,18 @@ class Order:
     def first(self, role: Role) -> Medium | None:
         """Return the first medium of a role."""
         return next(self.every(role), None)
+
+    @property
+    def masked(self) -> bool:
+        """Whether a motion brush says what moves."""
+        return any(given.role in {"still_mask", "moving_mask"} for given in self.plan.inputs)
+
+    @property
+    def moving(self) -> Iterator[tuple[Medium, list[dict[str, int]]]]:
+        """Yield each mask that moves, with the points of its path."""
+        for given, medium in zip(self.plan.inputs, self.media, strict=True):
+            if given.role == "moving_mask":
+                yield medium, [{"x": x, "y": y} for x, y in given.path]
 
     def after(self, prepared: Prepared) -> Order:
         """Return the order with what one more call brought."""

@@ -85,6 +85,18 @@ class MotionSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PresetMotionSpec:
+    """A motion that the provider has ready, by its name, onto a picture. Input: image (gateways 1)."""
+
+    kind: Literal["preset-motion"] = "preset-motion"
+    product: Literal["motion-control"] = "motion-control"
+    name: str
+    resolution: str
+    follow: Literal["image", "video"]
+    audio: Literal["original", "off"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LipSyncSpec:
     """Speech or a sound onto a face in a video. Inputs: video, and audio unless `speech` (kling-official 4.9).
 
@@ -228,6 +240,7 @@ class JoinSpec:
 Spec = (
     VideoSpec
     | MotionSpec
+    | PresetMotionSpec
     | LipSyncSpec
     | AvatarSpec
     | EffectSpec

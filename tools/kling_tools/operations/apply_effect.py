@@ -8,7 +8,7 @@ from kling_tools.operations.spending import spending
 APPLY_EFFECT = spending(
     "apply_effect",
     "Apply an effect",
-    ("Put one or two pictures into a ready-made effect scene. The price is not published: see estimate_cost."),
+    ("Put one or two pictures into a ready-made effect scene. Costs money: see estimate_cost."),
     "video",
     ApplyEffect,
 )

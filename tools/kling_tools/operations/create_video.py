@@ -9,8 +9,8 @@ CREATE_VIDEO = spending(
     "create_video",
     "Create a video",
     (
-        "Make a video with Kling from words, a first frame, or references. Costs money: the answer says how much, and "
-        "estimate_cost says it before. Answers at once with a task id; the video takes minutes."
+        "Make a video with Kling from words, a first frame or references. Costs money; estimate_cost says how much. "
+        "Answers at once with a task id; the video takes minutes."
     ),
     "video",
     CreateVideo,

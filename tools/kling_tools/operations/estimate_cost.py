@@ -77,7 +77,7 @@ def estimating(tools: Sequence[Operation[Any]]) -> Operation[EstimateCost]:
     return Operation(
         name="estimate_cost",
         title="Estimate the cost",
-        description="What a spending tool's arguments would cost, and whether they are possible. Free; sends nothing.",
+        description="What a spending tool's arguments would cost, and if they are possible. Free; sends nothing.",
         toolset="jobs",
         effect="reads",
         request=EstimateCost,

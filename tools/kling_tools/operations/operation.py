@@ -69,6 +69,10 @@ SYNONYMS = {
     "effect_scene": "scene",
     "camera_control": "camera",
     "camera_movement": "camera",
+    "masks": "motion_brush",
+    "static_mask": "motion_brush",
+    "dynamic_masks": "motion_brush",
+    "preset_motion": "video",
     "multi_prompt": "shots",
     "orientation": "follow",
     "character_orientation": "follow",
@@ -175,7 +179,7 @@ def _fault(error: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> str:
     kind, limits, value = str(error["type"]), error.get("ctx", {}), error["input"]
     place = _place(error["loc"])
     about = _about(error["loc"], fields)
-    if not place:
+    if not place or kind == "value_error":  # it names the argument itself
         return f"{str(error['msg']).removeprefix('Value error, ')}."
     if kind == "missing":
         return f"{place} is missing{about}."

@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kling_tools.model import errors
-from kling_tools.model.camera import axes
 from kling_tools.model.errors import CallbackRefused, Impossible, KlingError, quoted
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, ExtendSpec, LipSyncSpec, MotionSpec, Product, VideoSpec
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, filled, said
+from kling_tools.providers.gateway import GatewayDialect, camera_object, filled, said
 from kling_tools.providers.reading import RemoteStatus, record, records, seconds, text
 
 TASKS = "/kling/tasks"
@@ -38,7 +37,7 @@ STATUSES: Mapping[str, int] = {
 _GOOD, _BAD = frozenset({"succeed", "succeeded", "success"}), frozenset({"failed", "fail"})
 _MODES = {"720p": "std", "1080p": "pro", "4k": "4k"}
 #: Its figures for a camera go from -1 to 1, Kling's from -10 to 10.
-_SCALE = 10
+_MOST_MOVED = 1
 _PATHS: Mapping[Product, str] = {
     "motion-control": "/kling/motion",
     "lip-sync": "/kling/lip-sync",
@@ -163,8 +162,7 @@ class AceData(GatewayDialect):
         if spec.audio in {"off", "native"}:
             told["generate_audio"] = spec.audio == "native"
         if spec.camera:
-            config = {axis: figure / _SCALE for axis, figure in axes(spec.camera).items()}
-            told["camera_control"] = {"type": "simple", "config": config}
+            told["camera_control"] = camera_object(spec.camera, _MOST_MOVED)
         return told
 
     def omni(self, order: Order) -> Body:

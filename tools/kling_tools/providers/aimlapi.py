@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from kling_tools.model import errors
-from kling_tools.model.camera import MOVED, axes
 from kling_tools.model.errors import Impossible, KlingError, NotFound, ProviderBroken, quoted
 from kling_tools.model.library import Balance
 from kling_tools.model.media import Medium
@@ -19,7 +18,7 @@ from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, EffectSpec, ImageSpec, MotionSpec, Product, VideoSpec
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Trace, Traces, Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, as_data, said, status_of
+from kling_tools.providers.gateway import GatewayDialect, as_data, camera_fields, camera_object, said, status_of
 from kling_tools.providers.reading import RemoteStatus, charge, date, number, record, records, text, when
 
 VIDEOS = "/v2/video/generations"
@@ -206,10 +205,13 @@ class AimlApi(GatewayDialect):
         if spec.audio in {"off", "native"}:
             told["generate_audio"] = spec.audio == "native"
         if spec.camera and first:
-            told["camera_control"] = {"type": "simple", "config": axes(spec.camera)}
+            told["camera_control"] = camera_object(spec.camera)
         elif spec.camera:
-            axis, amount = MOVED[spec.camera]
-            told["advanced_camera_control"] = {"movement_type": axis, "movement_value": amount}
+            told |= camera_fields(spec.camera)
+        if (still := order.first("still_mask")) is not None:
+            told["static_mask"] = self.address(still)
+        if moving := [{"mask": self.address(mask), "trajectories": path} for mask, path in order.moving]:
+            told["dynamic_masks"] = moving
         return spec.product, told
 
     def omni(self, order: Order) -> tuple[str, Body]:

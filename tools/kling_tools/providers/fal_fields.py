@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kling_tools.model.camera import MOVED
 from kling_tools.model.errors import Impossible
 from kling_tools.model.plan import Order
 from kling_tools.model.specs import (
@@ -22,7 +21,7 @@ from kling_tools.model.specs import (
     SpeechSpec,
     VideoSpec,
 )
-from kling_tools.providers.gateway import GatewayDialect, said
+from kling_tools.providers.gateway import GatewayDialect, camera_fields, said
 
 Body = dict[str, Any]
 
@@ -101,8 +100,11 @@ def _video(dialect: GatewayDialect, order: Order) -> Body:
     if spec.voices:
         told["voice_ids"] = list(spec.voices)
     if spec.camera:
-        axis, amount = MOVED[spec.camera]
-        told["advanced_camera_control"] = {"movement_type": axis, "movement_value": amount}
+        told |= camera_fields(spec.camera)
+    if (still := order.first("still_mask")) is not None:
+        told["static_mask_url"] = dialect.address(still)
+    if moving := [{"mask_url": dialect.address(mask), "trajectories": path} for mask, path in order.moving]:
+        told["dynamic_masks"] = moving
     return told
 
 
@@ -192,7 +194,8 @@ def _picture(dialect: GatewayDialect, order: Order) -> Body:
     if any(reference.kind == "element" for reference in spec.references):
         raise Impossible(f"{dialect.title} keeps no elements.")
     pictures = [dialect.address(medium) for medium in order.every("reference")]
-    told: Body = {"prompt": said(spec.prompt, spec.references, _MARKS), "num_images": spec.count}
+    many = {"result_type": "series", "series_amount": spec.series} if spec.series else {"num_images": spec.count}
+    told: Body = {"prompt": said(spec.prompt, spec.references, _MARKS), **many}
     told |= _filled(resolution=spec.resolution.upper(), aspect_ratio=spec.aspect_ratio)
     told |= _filled(negative_prompt=spec.negative_prompt)
     if spec.product == "image":

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from kling_tools.model import errors
+from kling_tools.model.camera import MOST, PRESETS, axes, moved
 from kling_tools.model.errors import Impossible, KlingError, ProviderBroken, ProviderRefused, quoted
 from kling_tools.model.media import Medium
 from kling_tools.model.mentions import replaced
@@ -113,6 +114,8 @@ class GatewayDialect(Bare):
             return errors.Moderated(f"Its content rules blocked the request {facts}", http_status=status)
         error = _REFUSALS.get(status, errors.NotAccepted)
         advice = f"Look at the account at {self.title}." if error in {errors.NoBalance, errors.NoPermission} else ""
+        if error is errors.NotFound:  # Kling's own advice is about its regions and its thirty days
+            advice = f"Check the id; {self.title} may no longer have it."
         advice = advice or ("Change what it names, then try again." if error is errors.NotAccepted else "")
         return error(f"{(error.__doc__ or '').strip().rstrip('.')} {facts}", advice=advice, http_status=status)
 
@@ -204,6 +207,20 @@ def said(prompt: str, references: Sequence[Reference], marks: Mapping[str, str])
 def filled(**fields: object) -> dict[str, Any]:
     """Return the fields that are told."""
     return {name: value for name, value in fields.items() if value not in (None, "", [])}
+
+
+def camera_object(camera: str, most: int = MOST) -> dict[str, Any]:
+    """Return a camera's move as Kling's own object: a type, and for one along an axis figures of at most `most`."""
+    if camera in PRESETS:
+        return {"type": camera}
+    return {"type": "simple", "config": axes(camera, most)}
+
+
+def camera_fields(camera: str) -> dict[str, Any]:
+    """Return a camera's move as those say it who have a field for each of the two kinds."""
+    if (found := moved(camera)) is None:
+        return {"camera_control": camera}
+    return {"advanced_camera_control": {"movement_type": found[0], "movement_value": found[1]}}
 
 
 def words_of(order: Order) -> str:

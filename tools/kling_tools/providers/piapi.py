@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from kling_tools.model.camera import axes
 from kling_tools.model.errors import CallbackRefused, Impossible, NotFound
 from kling_tools.model.library import Balance
 from kling_tools.model.media import Medium
@@ -24,12 +23,21 @@ from kling_tools.model.specs import (
     ExtendSpec,
     LipSyncSpec,
     MotionSpec,
+    PresetMotionSpec,
     Product,
     VideoSpec,
 )
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
 from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, file_name, filled, ring_secret, said, status_of
+from kling_tools.providers.gateway import (
+    GatewayDialect,
+    camera_object,
+    file_name,
+    filled,
+    ring_secret,
+    said,
+    status_of,
+)
 from kling_tools.providers.reading import RemoteStatus, charge, number, record, records, text
 
 TASK = "/api/v1/task"
@@ -52,6 +60,7 @@ STATUSES: Mapping[str, RemoteStatus] = {
 }
 _GRADES = {"720p": "std", "1080p": "pro"}
 _FINE = (0, 200)
+_WITH_ELEMENTS = "1.6"
 
 Body = dict[str, Any]
 
@@ -189,12 +198,20 @@ class PiAPI(GatewayDialect):
         if spec.multi_shot is not None and not spec.shots:
             told["prefer_multi_shots"] = False
         if spec.camera:
-            told["camera_control"] = {"type": "simple", "config": axes(spec.camera)}
+            told["camera_control"] = camera_object(spec.camera)
         return "video_generation", told
 
     def omni(self, order: Order, version: str) -> tuple[str, Body]:
-        """Say a video with pictures as references."""
+        """Say a video with pictures as references; an old version calls them elements, and has no names for them."""
         spec = _video(order)
+        if version == _WITH_ELEMENTS:
+            pictures = [{"image_url": self.address(medium)} for medium in order.every("reference")]
+            worded = {"prompt": said(spec.prompt, spec.references, {"image": "image {}"}), "elements": pictures}
+            old: Body = {"version": version, "mode": _GRADES[spec.resolution], "duration": spec.seconds, **worded}
+            return "video_generation", {
+                **old,
+                **filled(aspect_ratio=spec.aspect_ratio, negative_prompt=spec.negative_prompt),
+            }
         told: Body = {"version": version, "resolution": spec.resolution, "duration": spec.seconds, **_shots(spec)}
         told |= filled(
             aspect_ratio=spec.aspect_ratio, images=[self.address(medium) for medium in order.every("reference")]
@@ -204,14 +221,18 @@ class PiAPI(GatewayDialect):
         return "omni_video_generation", told
 
     def motion(self, order: Order, version: str) -> tuple[str, Body]:
-        """Say a motion control."""
+        """Say a motion control, after a video or one of its own ready motions."""
         spec = order.plan.spec
-        assert isinstance(spec, MotionSpec)
+        assert isinstance(spec, MotionSpec | PresetMotionSpec)
+        if isinstance(spec, PresetMotionSpec):
+            after: Body = {"preset_motion": spec.name}
+        else:
+            after = {"video_url": self.address(order.first("video"))}
         return "motion_control", {
             "version": version,
             "mode": _GRADES[spec.resolution],
             "image_url": self.address(order.first("image")),
-            "video_url": self.address(order.first("video")),
+            **after,
             "motion_direction": spec.follow,
             "keep_original_sound": spec.audio == "original",
         }

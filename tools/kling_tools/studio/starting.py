@@ -14,7 +14,7 @@ from kling_tools.model.tasks import Task
 _INSTEAD_OF = {
     "prompt": ("shots", "continuous"),
     "shots": ("prompt", "seconds"),
-    "image": ("aspect_ratio",),
+    "image": ("aspect_ratio", "motion_brush"),
 }
 
 

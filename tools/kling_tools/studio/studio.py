@@ -393,10 +393,6 @@ class Studio:
 
     async def _rung(self, account: Account, headers: Mapping[str, str], body: bytes, task_id: str) -> None:
         for remote_id in await account.client.heard(headers, body):
-            if task_id:
-                try:
-                    await told(account, task_id, remote_id)
-                except KlingError:
-                    account.client.unheard(body)
-                    raise
+            with account.client.hearing(body):
+                await told(account, task_id, remote_id)
             await self._engine.look_soon(external_id="", remote_id=remote_id)

@@ -20,7 +20,7 @@ class CreateSpeech(SpendingRequest):
     """Words, spoken."""
 
     text: Text = Field(min_length=1)
-    voice: Voice = Field("", description="From list_models tool=create_speech; left out: one of the text's language")
+    voice: Voice = Field("", description="From list_models tool=create_speech; default: by the text's language")
     speed: Speed = 1.0
 
 
@@ -70,7 +70,7 @@ class AddSound(SpendingRequest):
     prompt: Prompt = Field("", description="The sound, at most 200 characters")
     video: str | None = Field(None, description="The video it is for, 3-20 s: a task id or https URL")
     seconds: float | None = Field(None, ge=1, le=60, description="3-10, without video")
-    music: str = Field("", description="Background music for the video, at most 200 characters")
+    music: str = Field("", description="Background music, at most 200 characters")
     close_up: bool = Field(False, description="ASMR sound, with video")
 
     @model_validator(mode="after")

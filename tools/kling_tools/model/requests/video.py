@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
+from kling_tools.model.camera import read_camera
 from kling_tools.model.media import MediaKind
 from kling_tools.model.requests.base import (
     ELEMENT,
@@ -21,11 +22,6 @@ from kling_tools.model.requests.base import (
 )
 
 References = Annotated[list[Annotated[str, Field(min_length=1)]], Field(max_length=15)]
-Camera = Literal[
-    "none", "static", "zoom_in", "zoom_out", "pan_left", "pan_right", "tilt_up", "tilt_down", "truck_left",
-    "truck_right", "pedestal_up", "pedestal_down", "roll_left", "roll_right", "orbit_left", "orbit_right", "follow",
-    "handheld",
-]  # fmt: skip
 
 
 # Kling's own way to write shots in a prompt (kling-official 3.1); without its switch they make one shot.
@@ -46,6 +42,42 @@ class ShotRequest(Request):
     model: str = Field("", max_length=200)
 
 
+#: How a ready motion is named where a video may stand.
+PRESET = "preset:"
+
+
+class StrokeRequest(Request):
+    """What a motion brush painted, and along which points it moves; without any it stands still."""
+
+    mask: str = Field(min_length=1)
+    path: list[list[StrictInt]] = Field([])
+
+
+#: The most masks that move, and the fewest and most points of a path (kling-official 4.3).
+MOVING_MASKS, POINTS = 6, (2, 77)
+#: No picture is wider.
+FARTHEST = 65_535
+
+
+def _check_strokes(strokes: Sequence[StrokeRequest]) -> None:
+    """Refuse what no motion brush takes.
+
+    Raises:
+        ValueError
+    """
+    moving = sum(bool(stroke.path) for stroke in strokes)
+    if moving > MOVING_MASKS:
+        raise ValueError(f"motion_brush takes at most {MOVING_MASKS} masks with a path, not {moving}")
+    if len(strokes) - moving > 1:
+        raise ValueError("motion_brush takes one mask without a path: paint all that stands still into one")
+    least, most = POINTS
+    for number, stroke in enumerate(strokes, 1):
+        if stroke.path and not least <= len(stroke.path) <= most:
+            raise ValueError(f"motion_brush {number}: a path has {least} to {most} points, not {len(stroke.path)}")
+        if any(len(point) != 2 or min(point) < 0 or max(point) > FARTHEST for point in stroke.path):
+            raise ValueError(f"motion_brush {number}: a point is [x, y] in pixels from the picture's bottom left")
+
+
 class CreateVideo(SpendingRequest):
     """A video from words, from frames, or from references."""
 
@@ -56,26 +88,33 @@ class CreateVideo(SpendingRequest):
     last_image: str | None = Field(None, description="Last frame; needs image")
     references: References = Field([], description="Pictures, one video, or element:ID to take looks from")
     shots: Annotated[list[ShotRequest], Field(max_length=30)] = Field(
-        [], description="Instead of prompt and seconds; as many as a film has"
+        [], description="Instead of prompt and seconds; a whole film's"
     )
-    continuous: bool = Field(False, description="Each shot starts from the last frame of the one before")
-    from_task: TaskId = Field("", description="An earlier create_video's arguments, but for those given here")
-    seconds: int = Field(5, ge=1, le=60, description="3-15 on Kling 3.0, 5 or 10 on older models")
+    continuous: bool = Field(False, description="Each shot starts from the last one's last frame")
+    from_task: TaskId = Field("", description="An earlier create_video, whose other arguments hold")
+    seconds: int = Field(5, ge=1, le=60, description="3-15 on 3.0, 5 or 10 on older models")
     resolution: Resolution = "720p"
     aspect_ratio: Ratio = Field("16:9", description="16:9, 9:16 or 1:1; with image the video follows it")
     audio: bool = Field(False, description="Sound made with the picture")
     voices: Annotated[list[Annotated[str, AfterValidator(_told)]], Field(max_length=5)] = Field(
         [], description="Voice ids, Kling 2.6"
     )
-    camera: Camera = "none"
+    camera: Annotated[str, AfterValidator(read_camera)] = Field(
+        "",
+        description="zoom_in/out, pan/truck/roll/orbit_left/right, tilt/pedestal_up/down, follow, static; "
+        "or an axis, -10..10: tilt=-5",
+    )
+    motion_brush: Annotated[list[StrokeRequest], Field(max_length=MOVING_MASKS + 1)] = Field(
+        [], description="Resellers' 1.x, 2.x: mask moves along [x, y] pixels from bottom left; no path: stays"
+    )
     negative_prompt: str = ""
     cfg_scale: float | None = Field(None, ge=0, le=1)
     model: str = Field("auto", max_length=200, description="Id from list_models; auto picks one and says which")
-    provider: str = Field("auto", max_length=200, description="auto, or a configured provider's name")
-    label: str = Field("", max_length=200, description="Your own word to find it again")
+    provider: str = Field("auto", max_length=200, description="auto or a provider's name")
+    label: str = Field("", max_length=200, description="A word to find it again")
     confirm_cost: bool = Field(False, description="The person agreed to the price you told them")
-    again: bool = Field(False, description="Buy once more what was bought in the last 10 minutes")
-    wait_seconds: WaitSeconds = Field(0, description="Wait up to this long for the end, with progress")
+    again: bool = Field(False, description="Buy the same again within 10 minutes")
+    wait_seconds: WaitSeconds = Field(0, description="Wait so long for the end, with progress")
 
     @model_validator(mode="after")
     def _whole(self) -> CreateVideo:
@@ -85,6 +124,7 @@ class CreateVideo(SpendingRequest):
             )
         if _SHOTS.match(self.prompt):
             raise ValueError('prompt tells shots: pass them as shots=[{"prompt": "...", "seconds": 3}, ...] instead')
+        _check_strokes(self.motion_brush)
         return self if self.from_task else self._complete()
 
     def _complete(self) -> CreateVideo:
@@ -94,9 +134,23 @@ class CreateVideo(SpendingRequest):
             raise ValueError("continuous is about shots: give them, or leave it out")
         if self.last_image and not self.image:
             raise ValueError("last_image needs image: no Kling model takes a last frame alone")
+        if self.motion_brush and not self.image:
+            raise ValueError("motion_brush needs image: its masks are painted over the first frame")
         if self.asks_ratio and self.image and self.image.startswith("https://"):
             raise ValueError("aspect_ratio has no effect with an image by URL: the video takes its shape; leave it out")
         return self
+
+    def named_media(self) -> Iterator[tuple[str, str, MediaKind | None]]:
+        """Yield each medium, the masks among them."""
+        yield from super().named_media()
+        for stroke in self.motion_brush:
+            yield "motion_brush", stroke.mask, "image"
+
+    def with_media(self, written: Mapping[str, str]) -> SpendingRequest:
+        """Return the request with some media written otherwise, the masks among them."""
+        rest = super().with_media(written)
+        strokes = [s.model_copy(update={"mask": written.get(s.mask, s.mask)}) for s in self.motion_brush]
+        return rest if strokes == self.motion_brush else rest.model_copy(update={"motion_brush": strokes})
 
     @property
     def asks_ratio(self) -> bool:
@@ -130,7 +184,7 @@ class ExtendVideo(SpendingRequest):
     video: str = Field(min_length=1, description="The video to continue: a task id, path or https URL")
     prompt: Prompt = Field("", description="What happens next")
     seconds: int = Field(5, ge=1, le=60)
-    audio: bool = Field(False, description="Sound for the new part; the old part keeps its own")
+    audio: bool = Field(False, description="Sound for the new part; the old keeps its own")
 
 
 class TransferMotion(SpendingRequest):
@@ -139,12 +193,21 @@ class TransferMotion(SpendingRequest):
     media: ClassVar[Mapping[str, MediaKind | None]] = {"image": "image", "video": "video"}
 
     image: str = Field(min_length=1, description="Who is to move")
-    video: str = Field(min_length=1, description="Whose motion, 3-30 s: a task id or https URL")
+    video: str = Field(min_length=1, description="Whose motion, 3-30 s: a task id or https URL; or preset:NAME")
     prompt: Prompt = ""
     follow: Literal["video", "image"] = Field("video", description="Whose body orientation; image: 3-10 s")
     element: str = Field("", max_length=200, description="element:ID of the character")
     keep_sound: bool = True
     resolution: Resolution = "720p"
+
+    def named_media(self) -> Iterator[tuple[str, str, MediaKind | None]]:
+        """Yield the media; a motion that the provider has ready is none."""
+        return (one for one in super().named_media() if not one[1].startswith(PRESET))
+
+    @property
+    def preset(self) -> str:
+        """The ready motion that is asked for in place of a video; empty where there is a video."""
+        return self.video.removeprefix(PRESET).strip() if self.video.startswith(PRESET) else ""
 
 
 class ApplyEffect(SpendingRequest):

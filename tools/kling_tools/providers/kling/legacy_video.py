@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kling_tools.model.camera import MOVED, axes
+from kling_tools.model.camera import PRESETS, axes, moved
 from kling_tools.model.errors import Impossible, quoted
 from kling_tools.model.plan import Order
 from kling_tools.model.specs import EffectSpec, MotionSpec, Reference, VideoSpec
@@ -93,6 +93,8 @@ def effects(order: Order, spec: EffectSpec) -> Body:
 
 def _plain(order: Order, spec: VideoSpec) -> Body:
     """Return what text2video and image2video share (kling-official 4.2)."""
+    if order.masked:
+        raise Impossible("None of Kling's living models has a motion brush.", advice="Leave it out.")
     names = wording.places(spec.references, len(spec.voices))
     body: Body = {
         "model_name": order.plan.wire_model,
@@ -143,7 +145,9 @@ def _story(spec: VideoSpec, names: wording.Names) -> Body:
 
 
 def _camera(move: str) -> Body:
-    if move not in MOVED:
+    if move in PRESETS:
+        return {"type": move}
+    if moved(move) is None:
         raise Impossible(f"Kling has no camera field for {quoted(move, 40)}.", advice="Describe it in the prompt.")
     return {"type": "simple", "config": axes(move)}
 

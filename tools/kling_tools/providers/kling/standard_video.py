@@ -25,7 +25,7 @@ PLAIN_RATIO = "16:9"
 
 def video(order: Order, spec: VideoSpec) -> dict[str, Any]:
     """Return the body for text-to-video, image-to-video or omni-video, without options."""
-    _check(spec)
+    _check(order, spec)
     names = wording.ids(spec.references, len(spec.voices))
     settings = _settings(order, spec)
     if spec.product == "text-to-video":
@@ -55,12 +55,13 @@ def motion(order: Order, spec: MotionSpec) -> dict[str, Any]:
     return {"contents": contents, "settings": settings}
 
 
-def _check(spec: VideoSpec) -> None:
+def _check(order: Order, spec: VideoSpec) -> None:
     """Refuse what has no field here (kling-official 3.1)."""
     for asked, words in (
         (spec.negative_prompt, "a negative prompt"),
         (spec.cfg_scale is not None, "cfg_scale"),
         (spec.camera, "a camera move"),
+        (order.masked, "a motion brush"),
     ):
         if asked:
             raise Impossible(f"Kling's current API has no field for {words}.", advice=_LEGACY_ONLY)
