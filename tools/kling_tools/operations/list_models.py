@@ -37,7 +37,7 @@ async def run(studio: Studio, request: ListModels, report: Report) -> Answer:
 LIST_MODELS = Operation(
     name="list_models",
     title="List models",
-    description="What each Kling model can do and costs. Free.",
+    description="What each model can do and costs. Free.",
     toolset="jobs",
     effect="reads",
     request=ListModels,
