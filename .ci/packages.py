@@ -14,8 +14,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from kling_mcp.hosts import HOSTS, KEYS, Machine
+from kling_mcp.hosts import HOSTS, KEYS, RESELLERS, Machine
 from kling_tools.operations.all import offered
+from kling_tools.providers.registry import GATEWAYS
 from kling_tools.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,7 @@ ASKED = {
     "KLING_API_KEY": "Kling API key",
     "KLING_ACCESS_KEY": "Access key",
     "KLING_SECRET_KEY": "Secret key",
+    **{gateway.vendor.key: f"Key of {gateway.vendor.title}" for gateway in GATEWAYS},
     "KLING_MAX_USD_PER_CALL": "Most dollars for one task",
     "KLING_MAX_USD_PER_DAY": "Most dollars in a day",
     "KLING_CONFIRM_ABOVE_USD": "Ask me above dollars",
@@ -67,7 +69,7 @@ def manifest() -> dict[str, Any]:
 
 def _field(name: str, default: str, meaning: str) -> dict[str, Any]:
     told = {"title": ASKED[name], "description": meaning, "required": False}
-    if name in KEYS:
+    if name in (*KEYS, *RESELLERS):
         # With a default an empty field reaches us as empty, and not as the name of a placeholder.
         return {"type": "string", **told, "sensitive": True, "default": ""}
     return {"type": "number", **told, "min": 0, "default": int(default)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from kling_mcp.hosts import KEYS
+from kling_mcp.hosts import KEYS, RESELLERS
 from kling_tools.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def test_the_registry_would_take_the_entry() -> None:
 def test_a_bundle_asks_for_keys_as_secrets_and_for_nothing_that_is_required() -> None:
     asked = read("server/manifest.json")["user_config"]
     secret = {name.upper() for name, field in asked.items() if field.get("sensitive")}
-    assert secret == set(KEYS)
+    assert secret == {*KEYS, *RESELLERS}
     assert not any(field["required"] for field in asked.values())
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from kling_mcp.edits import JSON, JSONC, TOML, Format
+from kling_tools.providers.registry import GATEWAYS
 
 #: The name under which a host knows us.
 ENTRY = "kling"
 KEYS = ("KLING_API_KEY", "KLING_ACCESS_KEY", "KLING_SECRET_KEY")
+#: Those of resellers, of which a person has few: a host is told of what is set where it is installed.
+RESELLERS = tuple(gateway.vendor.key for gateway in GATEWAYS)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,12 @@ class Machine:
     @property
     def keys(self) -> tuple[str, ...]:
         """Which keys are set; never their values."""
-        return tuple(name for name in KEYS if self.env.get(name, "").strip())
+        return tuple(name for name in (*KEYS, *RESELLERS) if self.env.get(name, "").strip())
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Which keys an entry may name before they are set: Kling's own; and a reseller's that is."""
+        return (*KEYS, *(name for name in self.keys if name not in KEYS))
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,7 @@ def _stdio(machine: Machine, env: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _claude_code(machine: Machine) -> dict[str, Any]:
-    return _stdio(machine, {name: f"${{{name}:-}}" for name in KEYS})
+    return _stdio(machine, {name: f"${{{name}:-}}" for name in machine.named})
 
 
 def _cursor(machine: Machine) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _vscode_inputs(machine: Machine) -> tuple[dict[str, Any], ...]:
 
 def _codex(machine: Machine) -> dict[str, Any]:
     # Its ten seconds are short for a first start that has to fetch the package.
-    return {**command(machine), "env_vars": list(KEYS), "startup_timeout_sec": 30}
+    return {**command(machine), "env_vars": list(machine.named), "startup_timeout_sec": 30}
 
 
 def _claude_desktop_then(machine: Machine) -> str:

@@ -10,7 +10,7 @@ from tests.gateways.trading import FAKES, LONG, a_clip, opened, silent
 from tests.vendors.floor import Pace
 from tests.vendors.serving import Fake, serving
 
-from kling_tools.model.errors import CallbackRefused, CallbackRepeated
+from kling_tools.model.errors import CallbackRefused, CallbackRepeated, ProviderBroken
 from kling_tools.model.status import Status
 
 #: The others send none, or prove nothing but by the secret address.
@@ -52,3 +52,20 @@ async def test_a_callback_clears_up_a_lost_answer(fake: Fake, tmp_path: Path) ->
         (ended,) = await studio.wait([task.id], LONG, silent)
         assert ended.status is Status.SUCCEEDED
         assert len(vendor.bills) == 1
+
+
+async def test_a_callback_that_cannot_be_proven_or_looked_at_now_is_heard_when_it_comes_again(
+    fake: Fake, tmp_path: Path
+) -> None:
+    async with serving(fake, pace=SLOW) as vendor, opened(tmp_path, (fake, vendor), **HERE) as studio:
+        vendor.fault("cut")
+        task = await studio.create(a_clip())
+        vendor.finish(vendor.tasks[0].id)
+        hook = vendor.webhook(vendor.tasks[0].id)
+        for broken in ("keys", "poll") if fake in {Fake.FAL, Fake.REPLICATE} else ("poll",):
+            vendor.fault("500", broken)  # type: ignore[arg-type]
+            with pytest.raises(ProviderBroken):
+                await studio.callback(fake, hook.headers, hook.body, task.id)
+        await studio.callback(fake, hook.headers, hook.body, task.id)
+        (ended,) = await studio.wait([task.id], LONG, silent)
+        assert ended.status is Status.SUCCEEDED

@@ -15,6 +15,8 @@ from kling_tools.model.errors import KlingError
 from kling_tools.model.requests import ListTasks
 from kling_tools.model.status import Status
 
+#: What is in no list by then: how a doubt ends where there is one is in test_doubts.
+NEVER = 1e9
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("fake", SAMPLED)]
 
 
@@ -32,6 +34,7 @@ async def test_a_lost_answer_is_a_doubt_that_is_told_held_and_never_bought_again
 ) -> None:
     async with trading(fake, tmp_path) as (studio, vendor):
         before = await studio.budget_left()
+        vendor.lag = NEVER
         vendor.fault(kind)
         task = await studio.create(a_clip())
         assert task.status is Status.UNSURE, task
@@ -48,6 +51,7 @@ async def test_a_lost_answer_is_a_doubt_that_is_told_held_and_never_bought_again
 async def test_a_doubt_that_outlives_a_restart_is_still_not_bought_again(fake: Fake, tmp_path: Path) -> None:
     async with serving(fake) as vendor:
         async with opened(tmp_path, (fake, vendor)) as studio:
+            vendor.lag = NEVER
             vendor.fault("cut")
             task = await studio.create(a_clip())
         async with opened(tmp_path, (fake, vendor)) as studio:
@@ -108,6 +112,7 @@ async def test_a_program_that_dies_while_it_sends_leaves_a_doubt_and_never_a_sec
 ) -> None:
     async with serving(fake) as vendor:
         async with opened(tmp_path, (fake, vendor)) as studio:
+            vendor.lag = NEVER
             vendor.fault("hang")
             creating = asyncio.create_task(studio.create(a_clip()))
             while not vendor.creates:

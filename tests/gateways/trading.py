@@ -40,11 +40,13 @@ def variables(folder: Path, *vendors: tuple[Fake, Vendor], **more: str) -> dict[
 
 
 @asynccontextmanager
-async def opened(folder: Path, *vendors: tuple[Fake, Vendor], **more: str) -> AsyncIterator[Studio]:
+async def opened(
+    folder: Path, *vendors: tuple[Fake, Vendor], clock: FastClock | None = None, **more: str
+) -> AsyncIterator[Studio]:
     """Open a studio that has keys for these vendors."""
     settings = Settings.from_env(variables(folder, *vendors, **more))
     assert settings.problems == ()
-    async with Studio.open(settings, FastClock()) as studio:
+    async with Studio.open(settings, clock or FastClock()) as studio:
         yield studio
 
 

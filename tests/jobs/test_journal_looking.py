@@ -12,8 +12,7 @@ from tests.jobs.stories import FREE_FAILURE, a_journal, after, seen
 from tests.providers.values import PLAN
 
 from kling_tools.clock import local_day
-from kling_tools.jobs.journal import running_statuses
-from kling_tools.jobs.questions import Search
+from kling_tools.jobs.questions import Search, running_statuses
 from kling_tools.jobs.watched import Watched
 from kling_tools.model.money import Price
 from kling_tools.model.status import Status

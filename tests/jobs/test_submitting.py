@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -133,9 +134,8 @@ async def test_without_a_network_for_long_a_task_is_given_up_unsent_and_free(tmp
         assert await house.journal.spent_today(simulated=True) == 0
 
 
-@pytest.mark.parametrize("code", [1302, 1303])
-async def test_a_provider_without_a_free_slot_gets_the_tasks_later_and_in_order(tmp_path: Path, code: int) -> None:
-    async with a_house(tmp_path, Fault(on="create", code=code, times=2)) as house:
+async def test_a_provider_without_a_free_slot_gets_the_tasks_later_and_in_order(tmp_path: Path) -> None:
+    async with a_house(tmp_path, Fault(on="create", code=1303, times=2)) as house:
         first, second = await house.buy("one"), await house.buy("two")
         assert (first.status, second.status) == (Status.QUEUED, Status.QUEUED)
         assert first.trouble
@@ -149,6 +149,23 @@ async def test_a_provider_without_a_free_slot_gets_the_tasks_later_and_in_order(
         entry = await house.journal.entry(first.id)
         assert entry is not None
         assert entry.state == "held"
+
+
+async def test_a_provider_that_asks_for_fewer_requests_is_left_alone_and_then_asked_one_by_one(tmp_path: Path) -> None:
+    async with a_house(tmp_path, Fault(on="create", code=1302)) as house:
+        tasks = [await house.buy(words) for words in ("one", "two", "three")]
+        assert [task.status for task in tasks] == [Status.QUEUED] * 3
+        assert len(await house.calls("create")) == 1, "one was told so, and the others need not ask"
+        assert "takes no more at a time" in tasks[2].trouble
+        await house.beat(1)
+        assert len(await house.calls("create")) == 1
+        sent = []
+        for _ in range(6):
+            await house.beat(1)
+            sent.append(len(await house.calls("create")))
+        assert sent[-1] == 4
+        assert all(later - before <= 1 for before, later in itertools.pairwise(sent)), "never two at once"
+        assert await house.sent() == [tasks[0].id, *(task.id for task in tasks)]
 
 
 async def test_a_picture_that_changed_before_it_was_sent_ends_the_task_unsent(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.promises import keeps
 
 from kling_mcp.edits import read_jsonc
-from kling_mcp.hosts import HOSTS, KEYS, Machine
+from kling_mcp.hosts import HOSTS, KEYS, RESELLERS, Machine
 from kling_mcp.install import LeftAlone, install, put_in_place, show, starting
 from kling_tools.settings import Settings
 
@@ -81,11 +81,20 @@ def test_a_second_installation_changes_nothing(name: str, tmp_path: Path, capsys
 @keeps("no-leak")
 @pytest.mark.parametrize("name", HOSTS)
 def test_no_key_is_written_or_shown_unasked(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    machine = a_machine(tmp_path, **dict.fromkeys(KEYS, SECRET))
+    machine = a_machine(tmp_path, **dict.fromkeys((*KEYS, *RESELLERS), SECRET))
     assert show(HOSTS[name], machine) == 0
     assert install(HOSTS[name], machine) == 0
     told = capsys.readouterr()
     assert SECRET not in f"{told}{machine!r}{HOSTS[name].path(machine).read_text('utf-8')}"
+
+
+@pytest.mark.parametrize("name", ["claude-code", "cursor", "vscode", "codex"])
+def test_a_resellers_key_that_is_set_is_named_where_the_host_keeps_keys(name: str, tmp_path: Path) -> None:
+    assert "FAL_KEY" not in json.dumps(HOSTS[name].entry(a_machine(tmp_path, KLING_API_KEY=SECRET)))
+    machine = a_machine(tmp_path, FAL_KEY=SECRET)
+    told = json.dumps([HOSTS[name].entry(machine), HOSTS[name].inputs(machine)])
+    assert "FAL_KEY" in told
+    assert SECRET not in told
 
 
 @keeps("no-leak")

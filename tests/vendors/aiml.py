@@ -32,7 +32,7 @@ from tests.vendors.fields import (
     text,
     whole,
 )
-from tests.vendors.floor import UNTOLD, Order, Refusal, Task, iso, per_second
+from tests.vendors.floor import UNTOLD, Order, Refusal, Task, iso, moment, per_second
 from tests.vendors.vendor import Door, Vendor, answered, bearer, check, read_json, until
 
 CREDITS = 2_000_000
@@ -205,7 +205,13 @@ RATES = {
 
 
 class Aiml(Vendor):
-    """AI/ML API. It sends no webhooks, cancels nothing and takes no files."""
+    """AI/ML API. It sends no webhooks, cancels nothing and takes no files. `named` is what senders called requests."""
+
+    named: dict[str, str | None]
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.named = {}
 
     def doors(self) -> Sequence[Door]:
         """List the calls that the vendor answers."""
@@ -215,6 +221,7 @@ class Aiml(Vendor):
             Door("POST", "/v1/images/generations", self.draw, "create"),
             Door("GET", "/v2/billing", self.billing, "balance"),
             Door("GET", "/v1/billing/balance", self.billing, "balance"),
+            Door("GET", "/v2/logs", self.logs, "list"),
             Door("GET", "/v1/models", self.models, "list", open=True),
         ]
 
@@ -241,6 +248,7 @@ class Aiml(Vendor):
     async def create(self, request: Request) -> Response:
         """Accept a generation."""
         task = self.bought(MODELS, await read_json(request))
+        self.named[task.id] = request.headers.get("x-client-request-id")
         return answered({"id": task.id, "status": "queued", **self.usage(task)}, headers=self.told(task))
 
     async def draw(self, request: Request) -> Response:
@@ -286,6 +294,31 @@ class Aiml(Vendor):
     async def billing(self, request: Request) -> Response:
         """Tell what is left."""
         return answered({"current_balance": self.book.balance, "currency": "USD"})
+
+    async def logs(self, request: Request) -> Response:
+        """List the requests of a time that have ended, newest first, with the names that their senders gave them."""
+        asked = request.query_params
+        first, last = moment(asked.get("start"), -1.0), moment(asked.get("end"), -1.0)
+        if first < 0 or last < first:
+            raise Refusal(400, "start and end are required")
+        found = [task for task in self.listed(ended=True) if first <= task.created <= last]
+        start, limit = int(asked.get("offset", "0")), min(int(asked.get("limit", "50")), self.page_size)
+        rows = [
+            {
+                "created": iso(task.created),
+                "status": "failed" if self.book.state(task) == "failed" else "succeeded",
+                "origin": "api",
+                "model": task.model,
+                "cost": {"usd": task.amount, "credits": round(task.amount * CREDITS)},
+                "request_id": None,
+                "inference_id": task.id,
+                "client_request_id": self.named.get(task.id),
+            }
+            for task in found[start : start + limit]
+        ]
+        more = start + limit < len(found)
+        page = {"limit": limit, "offset": start, "total": len(found), "has_more": more}
+        return answered({"data": rows, "pagination": page})
 
     async def models(self, request: Request) -> Response:
         """List the models, to everybody."""

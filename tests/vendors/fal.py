@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from tests.vendors.fal_forms import ENDPOINTS, pictures_of, price
 from tests.vendors.fields import form, need, text
-from tests.vendors.floor import Hook, How, Order, Refusal, Task
+from tests.vendors.floor import Hook, How, Order, Refusal, Task, iso, moment
 from tests.vendors.vendor import Door, Vendor, answered, bearer, check, read_json
 
 
@@ -41,6 +41,7 @@ class Fal(Vendor):
         return [
             Door("GET", "/.well-known/jwks.json", self.jwks, "keys", open=True),
             Door("GET", "/v1/account/billing", self.billing, "balance"),
+            Door("GET", "/v1/models/requests/by-endpoint", self.history, "list"),
             Door("POST", "/storage/upload/initiate", self.initiate, "upload"),
             Door("PUT", "/uploads/{name:path}", self.put, "upload", open=True),
             Door("GET", f"{request}/status", self.status, "poll"),
@@ -153,6 +154,26 @@ class Fal(Vendor):
         if request.query_params.get("expand") == "credits":
             told["credits"] = {"current_balance": self.book.balance, "currency": "USD"}
         return answered(told)
+
+    async def history(self, request: Request) -> Response:
+        """List what has ended at an endpoint, page by page; inputs only where they are asked for."""
+        asked = request.query_params
+        if "endpoint_id" not in asked:
+            raise Refusal(422, "endpoint_id is required", code="validation_error")
+        first, start = moment(asked.get("start"), self.clock.now() - 86400.0), int(asked.get("cursor", "0"))
+        own = [t for t in self.listed(ended=True) if t.model == asked["endpoint_id"] and t.created >= first]
+        end = start + min(int(asked.get("limit", "50")), self.page_size)
+        items: list[dict[str, Any]] = []
+        for task in own[start:end]:
+            times = {
+                "sent_at": iso(task.created),
+                "started_at": iso(task.created),
+                "ended_at": iso(self.book.ended(task)),
+            }
+            told = {"request_id": task.id, "endpoint_id": task.model, **times, "status_code": 200}
+            items.append({**told, "json_input": task.body} if asked.get("expand") == "payloads" else told)
+        more = end < len(own)
+        return answered({"items": items, "next_cursor": str(end) if more else None, "has_more": more})
 
     async def initiate(self, request: Request) -> Response:
         """Reserve a place for an upload; it is empty until something was put there."""

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Literal
@@ -229,6 +230,11 @@ def http_date(now: float) -> str:
 def iso(now: float) -> str:
     """Return a moment as vendors write it, in UTC with milliseconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+
+
+def moment(told: str | None, default: float) -> float:
+    """Return a moment that a question names as ISO 8601, in seconds since the epoch."""
+    return default if told is None else datetime.fromisoformat(told).timestamp()
 
 
 def per_second(rate: float, asked: dict[str, Any], default: float = 5) -> float:

@@ -13,6 +13,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -33,7 +34,7 @@ from tests.vendors.fields import (
     text,
     whole,
 )
-from tests.vendors.floor import UNTOLD, Hook, How, Order, Refusal, Task, iso, per_second
+from tests.vendors.floor import UNTOLD, Hook, How, Order, Refusal, Task, iso, moment, per_second
 from tests.vendors.vendor import Door, Vendor, answered, check, read_json, until
 
 ANY = link(data=True)
@@ -235,8 +236,15 @@ class Replicate(Vendor):
         return answered(self.view(self.task(request.path_params["id"])))
 
     async def list_all(self, request: Request) -> Response:
-        """List predictions, newest first, on one page."""
-        return answered({"previous": None, "next": None, "results": [self.view(task) for task in self.tasks[::-1]]})
+        """List predictions of a time, newest first; the address of the next page is whole."""
+        asked = request.query_params
+        first, last = moment(asked.get("created_after"), 0.0), moment(asked.get("created_before"), float("inf"))
+        found = [task for task in self.listed() if first <= task.created <= last]
+        start = int(asked.get("cursor", "0"))
+        shown = [self.view(task) for task in found[start : start + self.page_size]]
+        rest = {**asked, "cursor": start + self.page_size}
+        more = f"{self.base_url}/v1/predictions?{urlencode(rest)}" if start + self.page_size < len(found) else None
+        return answered({"previous": None, "next": more, "results": shown})
 
     async def cancel(self, request: Request) -> Response:
         """Stop a prediction; one that ran already is billed."""

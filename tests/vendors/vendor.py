@@ -78,6 +78,9 @@ class Vendor(ABC):
     dollars: ClassVar[float | None] = 1.0
     #: Whether creates beyond `room` wait in the queue instead of being refused.
     surplus_waits: ClassVar[bool] = False
+    #: How many tasks a page of its list has, and how late they show in it, seconds.
+    page_size: int = 100
+    lag: float = 0.0
     #: The key of its webhooks, where a person copies one from its pages.
     webhook_key: str = ""
 
@@ -214,6 +217,17 @@ class Vendor(ABC):
             raise Refusal(402, WORDS[402])
         task = self.book.add(order, body)
         self.peak = max(self.peak, len(self.book.unfinished))
+        return task
+
+    def listed(self, *, ended: bool = False) -> list[Task]:
+        """Return the tasks that the vendor's own list shows by now, the newest first; perhaps only `ended` ones."""
+        due = [task for task in self.tasks[::-1] if task.created + self.lag <= self.clock.now()]
+        return [task for task in due if not (ended and task in self.book.unfinished)]
+
+    def bought_elsewhere(self, body: dict[str, Any], model: str = "", ago: float = 0.0) -> Task:
+        """Enter a task that somebody else made with the same account, some seconds ago."""
+        task = self.book.add(Order(model or self.tasks[-1].model, 0.0), body)
+        task.created -= ago
         return task
 
     def task(self, task_id: str) -> Task:

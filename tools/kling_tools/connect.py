@@ -35,6 +35,7 @@ from kling_tools.jobs.presence import Presence
 from kling_tools.jobs.retention import Keeping, Retention
 from kling_tools.jobs.sources import Sources
 from kling_tools.jobs.store import SqliteStore
+from kling_tools.jobs.throttle import Throttle
 from kling_tools.model.errors import BadSettings, EncoderMissing, InvalidArguments, quoted
 from kling_tools.providers.registry import (
     GATEWAYS,
@@ -282,6 +283,7 @@ def _account(client: Client, settings: Settings, journal: Journal, orders: Order
         presence,
         sender=_mark(connection),
         frozen=_forbidden(settings),
+        throttle=Throttle(connection.dialect.traits.creates),
     )
 
 

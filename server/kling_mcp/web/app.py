@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kling_mcp.bridge import OperationServer
 from kling_mcp.callers import calling
 from kling_mcp.web.limits import Turns
-from kling_tools.model.errors import BadSettings, CallbackRefused, CallbackRepeated, StorageUnavailable
+from kling_tools.model.errors import CallbackRefused, CallbackRepeated, KlingError
 from kling_tools.settings import LOOPBACK, Settings
 from kling_tools.studio import Studio
 
@@ -51,7 +51,7 @@ def web_app(server: OperationServer, opened: Opened, settings: Settings, verifie
     face: ASGIApp = Turns(protocol.app, settings.http_rate, calling)
     routes: list[BaseRoute] = [
         Route("/health", health, methods=["GET"]),
-        Route("/callbacks/{provider}/{token}", _Callbacks(opened), methods=["POST"]),
+        Route("/callbacks/{provider}/{token}", Callbacks(opened), methods=["POST"]),
     ]
     if verifier is not None:
         metadata = None
@@ -84,7 +84,7 @@ async def health(_: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-class _Callbacks:
+class Callbacks:
     """Takes callbacks: a hint to look, marked at once and answered. What is wrong with one changes nothing."""
 
     def __init__(self, opened: Opened) -> None:
@@ -112,7 +112,7 @@ class _Callbacks:
             return _said(200, "It came before.")
         except CallbackRefused as error:
             return _said(401, error.message)
-        except (StorageUnavailable, BadSettings) as error:
+        except KlingError as error:  # a full disk, a wrong setting, a provider that cannot be asked: it may come again
             return _said(503, f"It could not be taken: {error.code}.")
         except ClientDisconnect:
             return _said(400, "It did not come whole.")

@@ -7,9 +7,10 @@ and a download always, a create never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
 import httpx2
@@ -17,8 +18,10 @@ import httpx2
 from kling_tools.client.desk import Desk
 from kling_tools.client.download import Download, open_download
 from kling_tools.client.lifts import Lifts
+from kling_tools.client.pacing import Pacing
 from kling_tools.client.rings import Rings
 from kling_tools.client.survey import MAX_PAGES, Sight, Survey
+from kling_tools.client.traces import traces
 from kling_tools.client.wire import AGAIN, READ_SECONDS, Wire
 from kling_tools.clock import Clock
 from kling_tools.model.errors import (
@@ -26,6 +29,7 @@ from kling_tools.model.errors import (
     Impossible,
     KlingError,
     ProviderBroken,
+    TooManyRequests,
     Unauthorised,
     Unreachable,
     Unsure,
@@ -34,11 +38,14 @@ from kling_tools.model.library import Balance
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, Remote
 from kling_tools.providers.dialect import WireAnswer, WireCall
+from kling_tools.providers.reading import seconds
 from kling_tools.providers.registry import Connection
 
 #: A whole create, look-up included. Shorter than the time after which an unknown task may be sent again.
 SUBMIT_SECONDS = 100.0
 QUERY_SECONDS = 100.0
+#: How long a purchase waits to know what the account had before it.
+PURSE_SECONDS = 5.0
 #: A clock that is further off than this explains a refused token.
 SKEW_SECONDS = 4.0
 
@@ -81,6 +88,7 @@ class Client:
         self._survey = Survey(connection.dialect, self._ask)
         self._rings = Rings(connection, self._ask, clock)
         self._lifts = Lifts(connection.dialect, self._ask, clock)
+        self._pacing = Pacing(connection.dialect.traits.asks, clock)
         self._submit_seconds = submit_seconds
         self._query_seconds = query_seconds
 
@@ -128,6 +136,9 @@ class Client:
                     return _ours(self._dialect.accepted(order, call, answer), order)
                 except AlreadyExists as refusal:
                     return await self._existing(order.external_id, call.product, refusal)
+                except TooManyRequests as refusal:
+                    refusal.wait = seconds(answer.headers.get("retry-after")) or 0.0
+                    raise
         except TimeoutError:
             title = self.connection.vendor.title
             raise Unsure(f"{title} did not answer in {self._submit_seconds:g} seconds.") from None
@@ -191,6 +202,26 @@ class Client:
             following = page.next
         raise ProviderBroken(f"Kling's list of tasks did not end after {MAX_PAGES} pages.")
 
+    def mark(self, order: Order) -> str:
+        """Return by what the order's create is known again in the provider's own list; empty where none shows it.
+
+        Raises:
+            Refused: it cannot be encoded.
+        """
+        if self._dialect.traits.finds:
+            return ""
+        return self._dialect.mark(self._dialect.create(replace(order, callback_url=self._rings.address(order))))
+
+    async def traces(self, mark: str, sent: float) -> tuple[str, ...] | None:
+        """Return the provider's ids of tasks with this mark that a create may have made that left at `sent`.
+
+        None where nothing can be told: there is no such list, or it is too long.
+
+        Raises:
+            Unreachable, ProviderRefused, ProviderBroken
+        """
+        return await traces(self._dialect, self._ask, self._clock, mark, sent, sent + self._submit_seconds)
+
     async def probe(self) -> ProbeResult:
         """Make one free call with the credentials.
 
@@ -229,6 +260,22 @@ class Client:
         """
         return await self._rings.heard(headers, body)
 
+    async def purse(self) -> Decimal | None:
+        """Return what is left in the provider's own unit, where it tells that at once; nothing else is said of it."""
+        with suppress(KlingError, TimeoutError):
+            async with asyncio.timeout(PURSE_SECONDS):
+                return None if (balance := await self.balance()) is None else balance.amount
+        return None
+
+    @contextmanager
+    def hearing(self, body: bytes) -> Iterator[None]:
+        """Do what a callback asks for; where that fails, its repetition is heard."""
+        try:
+            yield
+        except KlingError:
+            self._rings.again(body)
+            raise
+
     async def balance(self) -> Balance | None:
         """Return what is left at the provider, where it tells that.
 
@@ -264,7 +311,8 @@ class Client:
         return found
 
     async def _ask(self, call: WireCall) -> WireAnswer:
-        """Send a query: whatever broke on the way, it may be asked again."""
+        """Send a query when it is its turn: whatever broke on the way, it may be asked again."""
+        await self._pacing.turn()
         return await _repeatable(self._wire.send(call), self._query_seconds)
 
 

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 
 from kling_tools.clock import Clock
-from kling_tools.model.errors import CallbackRefused, CallbackRepeated
+from kling_tools.model.errors import CallbackRefused, CallbackRepeated, ProviderBroken
 from kling_tools.model.plan import Order
 from kling_tools.providers.dialect import WireAnswer, WireCall
 from kling_tools.providers.gateway import ring_secret
@@ -58,12 +58,20 @@ class Rings:
             raise CallbackRepeated("The callback came before.")
         return found
 
+    def again(self, body: bytes) -> None:
+        """Let a callback come once more: what it asked for could not be done."""
+        self._seen.forget(hashlib.sha256(body).hexdigest())
+
     async def _proof(self, kept: float) -> bytes:
         """Return what proves a callback: a key that is fetched, the person's own, or what follows from the address."""
         call = self._connection.dialect.keys()
         if call is None:
             return (self._connection.ringer or ring_secret(self._connection.callback_url)).encode()
         if self._clock.monotonic() - self._fetched > kept:
-            self._key = (await self._ask(call)).body
+            answer = await self._ask(call)
+            if not 200 <= answer.status < 300:
+                title = self._connection.vendor.title
+                raise ProviderBroken(f"{title} does not tell by what its callbacks are proven ({answer.status}).")
+            self._key = answer.body
             self._fetched = self._clock.monotonic()
         return self._key

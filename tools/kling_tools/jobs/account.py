@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kling_tools.client.client import Client
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.orders import Orders
 from kling_tools.jobs.presence import Presence
 from kling_tools.jobs.sources import Sources
+from kling_tools.jobs.throttle import Throttle
 from kling_tools.model.plan import Route
 from kling_tools.providers.registry import Connection
 
@@ -20,6 +21,7 @@ class Account:
     `speed` is how much faster than life a simulator works: looks at it are closer together by that much. `presence` is
     who this process is to the others at the journal. `sender` marks the credentials, without telling them: under others
     "not found" says nothing about what these sent. `frozen` is why nothing may be sent at present, empty where it may.
+    `throttle` is how fast it may be.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Account:
     presence: Presence
     sender: str = ""
     frozen: str = ""
+    throttle: Throttle = field(default_factory=Throttle, compare=False)
 
     def of(self, journal: Journal, orders: Orders) -> Account:
         """Return the account with another sight of the journal: what is named is found among one caller's tasks."""

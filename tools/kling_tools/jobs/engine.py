@@ -19,6 +19,7 @@ from kling_tools.jobs import telling
 from kling_tools.jobs.account import Account
 from kling_tools.jobs.assemble import assemble
 from kling_tools.jobs.bell import Bell
+from kling_tools.jobs.doubts import resolve
 from kling_tools.jobs.election import Offices
 from kling_tools.jobs.fetch import fetch
 from kling_tools.jobs.following import follow, sent_together
@@ -30,7 +31,7 @@ from kling_tools.jobs.pace import Times
 from kling_tools.jobs.questions import Enqueued
 from kling_tools.jobs.rests import Rests
 from kling_tools.jobs.rounds import SHORTEST_TICK, Rounds
-from kling_tools.jobs.submit import resolve, submit
+from kling_tools.jobs.submit import submit
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS, Vigil
 from kling_tools.jobs.watch import FIRST_SILENCE, LONGEST_SILENCE, Watch
 from kling_tools.jobs.watched import Watched
@@ -161,14 +162,14 @@ class Engine:
     async def pump(self, account: Account) -> None:
         """Send whose turn it is, as far as places are free. The journal is asked only where one may be."""
         roster = self._watches[account.name].roster
-        if account.frozen:
+        if account.frozen or not (room := account.throttle.room(self._clock.monotonic())):
             return
         sendable = {task.model for task in roster.waiting() if self._is_sendable(task)}
         for model in sendable:
             under_way = sum(t.slots for t in roster if t.model == model and t.status in _IN_SLOT)
             if under_way >= account.slots:
                 continue
-            for task_id in await self._journal.next_up(account.name, model, account.slots):
+            for task_id in (await self._journal.next_up(account.name, model, account.slots))[:room]:
                 if (task := roster[task_id]) is not None and self._is_sendable(task):
                     self._mine.add(task_id)  # whoever takes an orphan keeps it
                     self._rests.until(f"send {task_id}", BETWEEN_CLAIMS)

@@ -23,7 +23,7 @@ from kling_tools.jobs.keepsakes import lay_beside, title_of
 from kling_tools.jobs.telling import spanned
 from kling_tools.model.errors import BadMedia, EncoderMissing, KlingError, LinkExpired, MediaFailed, UnknownTask
 from kling_tools.model.media import FileRef, TaskRef, parse_media
-from kling_tools.model.tasks import Hindered, Observation, Output, Seen, Stored, Task
+from kling_tools.model.tasks import Failure, Hindered, Observation, Output, Rejected, Seen, Stored, Task
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +127,13 @@ async def _renew(account: Account, task: Task) -> Task:
         return await account.journal.apply(task.id, Hindered(error.message))
     if seen and seen[0].status == "failed":  # it took its word back
         return await account.journal.apply(task.id, Seen(seen[0]))
+    if seen and seen[0].gone:
+        erased = LinkExpired(
+            f"{who} made it, and erased the result before it was fetched.",
+            advice="It was paid for and cannot be had any more. Ask the person before it is made again.",
+        )
+        ended = Rejected(replace(Failure.of(erased), retryable=False))
+        return await account.journal.apply(task.id, ended, standing=task)
     if seen and seen[0].status != "succeeded":
         await account.journal.apply(task.id, Seen(seen[0]))
         return await account.journal.apply(task.id, Hindered(f"{who} took back that it is done; it is asked again."))

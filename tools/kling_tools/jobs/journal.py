@@ -20,12 +20,12 @@ from kling_tools.jobs.finding import find
 from kling_tools.jobs.ledger import Budget, Entry, Spent
 from kling_tools.jobs.pace import took
 from kling_tools.jobs.questions import NOBODY, Claim, Enqueued, Happening, Page, Search, Spending
-from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, note
+from kling_tools.jobs.rows import columns_of, entry_of, get_task, insert, note, same_request, sent_since
 from kling_tools.jobs.turns import Place, may_go
 from kling_tools.jobs.watched import Watched
-from kling_tools.model.errors import AnswerLost, Refused, StorageUnavailable, TaskUnreadable, UnknownTask, quoted
+from kling_tools.model.errors import Refused, StorageUnavailable, TaskUnreadable, UnknownTask, quoted
 from kling_tools.model.money import from_micros
-from kling_tools.model.status import TERMINAL, Status
+from kling_tools.model.status import Status
 from kling_tools.model.step import contradiction, step
 from kling_tools.model.tasks import Claimed, Event, Seen, Task
 
@@ -35,6 +35,10 @@ log = logging.getLogger(__name__)
 SAME_REQUEST_SECONDS = 600.0
 #: No delay is longer. A task that seems to wait for more was put back before the clock was.
 LONGEST_DELAY = 30.0
+
+PLAIN = Claimed()
+#: Something that is true of a task, found out in the transaction that would change it.
+Guard = Callable[[Connection, Task], bool]
 
 
 class Journal:
@@ -79,7 +83,7 @@ class Journal:
         def work(db: Connection) -> Enqueued:
             db.alone(f"request {task.fingerprint}")
             # By its id: the person agreed to this very task, and their answer came twice.
-            known = get_task(db, task.id) or (None if again else _same_request(db, task, now))
+            known = get_task(db, task.id) or (None if again else same_request(db, task, now - SAME_REQUEST_SECONDS))
             if known and known.caller != task.caller:
                 raise self.missing(task.id)
             if known:
@@ -105,14 +109,14 @@ class Journal:
         Raises:
             TaskUnreadable: it cannot be told whether there is one.
         """
-        return await self._store.read(lambda db: _same_request(db, task, self.now()))
+        return await self._store.read(lambda db: same_request(db, task, self.now() - SAME_REQUEST_SECONDS))
 
     async def earlier_film(self, fingerprint: str) -> Task | None:
         """Return the film of the same request that lately ended without a result."""
         asked = {"fingerprint": fingerprint, "after": self.now() - SAME_REQUEST_SECONDS, "caller": self.caller}
         return await self._store.read(lambda db: next(self._readable(db.rows("earlier_film", **asked)), None))
 
-    async def claim(self, task_id: str, slots: int, by: Claim = NOBODY) -> Task | None:
+    async def claim(self, task_id: str, slots: int, by: Claim = NOBODY, event: Claimed = PLAIN) -> Task | None:
         """Take a queued task for sending, durable before it returns; None where another has it or no slot is free."""
         now = self.clock.now()
 
@@ -124,7 +128,7 @@ class Journal:
             if task.id not in self._next_up(db, task.account, task.plan.model, slots):
                 return None
             db.run("note_claim", id=task.id, sender=by.sender, owner=by.owner)
-            return _write(db, task, Claimed(), now)
+            return _write(db, task, event, now)
 
         task = await self._store.do(work)
         if task is not None:
@@ -143,11 +147,14 @@ class Journal:
             return []
         return may_go((Place(*row) for row in db.rows("contenders", places=places, **line)), places, taken)
 
-    async def apply(self, task_id: str, event: Event, *, standing: Task | None = None) -> Task:
+    async def apply(
+        self, task_id: str, event: Event, *, standing: Task | None = None, unless: Guard | None = None
+    ) -> Task:
         """Change a task by one event and its money with it; returns it as it now is.
 
         With `standing` only while it stands as it did there, in the same attempt: what one process concludes from a
-        task must not hit what another has begun with it since. What the provider shows is true in any case.
+        task must not hit what another has begun with it since. What the provider shows is true in any case. Nothing
+        happens where `unless` is true of it, which may look at other tasks.
 
         Raises:
             KeyError: there is no such task. TaskUnreadable: it cannot be read, and was not changed.
@@ -160,7 +167,7 @@ class Journal:
                 raise KeyError(task_id)
             if standing is not None and not isinstance(event, Seen) and _moved_on(task, standing):
                 return task, False
-            changed = _write(db, task, event, now)
+            changed = None if unless is not None and unless(db, task) else _write(db, task, event, now)
             return (changed or task), changed is not None
 
         task, changed = await self._store.do(work)
@@ -221,6 +228,10 @@ class Journal:
     async def active(self, account: str) -> list[Task]:
         """Return an account's tasks that have not ended, oldest first."""
         return await self._store.read(lambda db: [*self._readable(db.rows("active", account=account))])
+
+    async def sent_since(self, task: Task, since: float) -> list[Task]:
+        """Return the other tasks of the same account that were sent since a time, whatever became of them."""
+        return await self._store.read(lambda db: [*self._readable(sent_since(db, task, since))])
 
     async def news(self, position: str) -> tuple[str, dict[str, str]]:
         """Return how far the journal is written now, and the accounts of the tasks written since `position`, by id.
@@ -324,27 +335,6 @@ class Journal:
         return await self._store.read(work)
 
 
-def _same_request(db: Connection, task: Task, now: float) -> Task | None:
-    """Return the newest task for the same request that was not refused.
-
-    What was given up because its answer was lost may have been bought: a call that is merely repeated does not buy it
-    once more. The same holds for what cannot be read.
-    """
-    for task_id, status, document in db.rows(
-        "same_request", fingerprint=task.fingerprint, caller=task.caller, after=now - SAME_REQUEST_SECONDS
-    ):
-        try:
-            known = load(task_id, document)
-        except TaskUnreadable as error:
-            raise TaskUnreadable(
-                f"This was asked for before. {error.message} Whether that was bought is not known.",
-                advice="again=true buys another.",
-            ) from None
-        if status != Status.FAILED or (known.failure and known.failure.code == AnswerLost.code):
-            return known
-    return None
-
-
 def _moved_on(task: Task, standing: Task) -> bool:
     return (task.status, task.attempts) != (standing.status, standing.attempts)
 
@@ -393,8 +383,3 @@ def _settle(db: Connection, task: Task) -> None:
 def _spent(db: Connection, day: str, simulated: bool, caller: str) -> Spent:
     row = db.row("spent_on", day=day, simulated=simulated, caller=caller)
     return Spent(*map(int, row)) if row else Spent()
-
-
-def running_statuses() -> tuple[str, ...]:
-    """Return every status of a task that has not ended."""
-    return tuple(s.value for s in Status if s not in TERMINAL)

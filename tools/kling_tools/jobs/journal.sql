@@ -100,6 +100,10 @@ UPDATE tasks SET sender = :sender, owner = :owner WHERE id = :id;
 -- name: get_claim
 SELECT sender, owner FROM tasks WHERE id = :id;
 
+-- name: sent_since
+-- Asked only where a doubt may be over: whoever of an account may have, or get, what its provider shows.
+SELECT id, document FROM tasks WHERE account = :account AND sent >= :since AND id <> :id;
+
 -- name: page
 SELECT created, id FROM tasks
 WHERE caller = :caller AND (created, id) < (:before, :before_id) AND created >= :since AND (:parts OR part_of = '')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from kling_tools.model.status import TERMINAL, Status
 from kling_tools.model.tasks import Task
 
 #: When a task was made, and its id.
@@ -85,3 +86,8 @@ class Page:
     def counted(self) -> str:
         """Return how many match, for people."""
         return f"more than {self.total}" if self.more else str(self.total)
+
+
+def running_statuses() -> tuple[str, ...]:
+    """Return every status of a task that has not ended."""
+    return tuple(s.value for s in Status if s not in TERMINAL)

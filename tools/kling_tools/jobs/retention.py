@@ -22,8 +22,8 @@ from kling_tools.files.beside import poster_of, read_record, record_of
 from kling_tools.files.locking import locked
 from kling_tools.files.opening import open_regular
 from kling_tools.jobs.following import awaited
-from kling_tools.jobs.journal import Journal, running_statuses
-from kling_tools.jobs.questions import Position, Search
+from kling_tools.jobs.journal import Journal
+from kling_tools.jobs.questions import Position, Search, running_statuses
 from kling_tools.model.errors import BadMedia, KlingError, StorageUnavailable
 from kling_tools.model.media import FileRef, TaskRef, parse_media
 from kling_tools.model.specs import JoinSpec

@@ -8,6 +8,8 @@ from kling_tools.jobs.database import Connection
 from kling_tools.jobs.documents import dump, load
 from kling_tools.jobs.ledger import Entry
 from kling_tools.jobs.watched import line_of
+from kling_tools.model.errors import AnswerLost, TaskUnreadable
+from kling_tools.model.status import Status
 from kling_tools.model.tasks import Task
 
 #: Letters of an id by which a file is named, where they tell it from every other task.
@@ -75,3 +77,32 @@ def entry_of(db: Connection, task_id: str) -> Entry | None:
 def note(db: Connection, task: Task, now: float, event: str, detail: str) -> None:
     """Write a line of a task's history."""
     db.run("insert_history", task_id=task.id, at=now, event=event, status=task.status.value, detail=detail)
+
+
+def same_request(db: Connection, task: Task, after: float) -> Task | None:
+    """Return the newest task for the same request that was not refused.
+
+    What was given up because its answer was lost may have been bought: a call that is merely repeated does not buy it
+    once more. The same holds for what cannot be read. `after`: what was made before has to be open still.
+
+    Raises:
+        TaskUnreadable
+    """
+    for task_id, status, document in db.rows(
+        "same_request", fingerprint=task.fingerprint, caller=task.caller, after=after
+    ):
+        try:
+            known = load(task_id, document)
+        except TaskUnreadable as error:
+            raise TaskUnreadable(
+                f"This was asked for before. {error.message} Whether that was bought is not known.",
+                advice="again=true buys another.",
+            ) from None
+        if status != Status.FAILED or (known.failure and known.failure.code == AnswerLost.code):
+            return known
+    return None
+
+
+def sent_since(db: Connection, task: Task, since: float) -> list[tuple[str, str]]:
+    """Return ids and documents of the other tasks of the same account that were sent since a time."""
+    return [(row[0], row[1]) for row in db.rows("sent_since", account=task.account, since=since, id=task.id)]

@@ -11,11 +11,10 @@ import logging
 from dataclasses import replace
 
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.doubts import unasked
 from kling_tools.jobs.questions import Claim
 from kling_tools.jobs.telling import spanned
-from kling_tools.jobs.vigil import Vigil
 from kling_tools.model.errors import (
-    AnswerLost,
     Busy,
     KlingError,
     ProviderBroken,
@@ -27,18 +26,17 @@ from kling_tools.model.errors import (
     Unreachable,
     Unsure,
 )
-from kling_tools.model.plan import Order, Prepared, can_be_asked_about
+from kling_tools.model.plan import Order, Prepared
 from kling_tools.model.status import Status
 from kling_tools.model.tasks import (
-    Adopted,
     Advanced,
+    Claimed,
     Doubted,
     Event,
     Failure,
     Hindered,
     PutBack,
     Rejected,
-    Remote,
     Seen,
     Task,
 )
@@ -53,8 +51,6 @@ LONGEST_WAIT_SECONDS = 86_400.0
 #: A process that needed longer from the claim to the sending was stopped in between. Its lock keeps others from judging
 #: so long as it stands; where the database forgot it, this does, with the time that every judgement takes.
 STALE_SECONDS = 60.0
-#: How long a doubt stays open that nobody can clear up by asking: longer than any provider rings again for.
-DOUBT_SECONDS = 3 * 3600.0
 #: How long an outcome that cannot be written down is kept in mind before the next attempt to write it.
 WRITE_AGAIN_SECONDS = 5.0
 
@@ -79,9 +75,14 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         if account.journal.now() - task.created > LONGEST_WAIT_SECONDS:
             raise Busy("It could not be sent for a day.", advice="Create it again if it is still wanted.")
         order = await account.client.lifted(order or await account.orders.resume(task))
+        claiming = await _claiming(account, order)
         started = account.journal.clock.monotonic()
         owner = await account.presence.name()
-        claimed = await account.journal.claim(task.id, account.slots, Claim(account.sender, owner))
+        if not account.throttle.take(account.journal.clock.monotonic()):
+            full = f"{account.connection.vendor.title} takes no more at a time"
+            return await _left_waiting(account, task, full), None
+        by = Claim(account.sender, owner)
+        claimed = await account.journal.claim(task.id, account.slots, by, claiming)
     except StorageUnavailable as error:
         # The intent is written and will be sent: to call it refused would have it bought twice.
         return replace(task, trouble=error.message), None
@@ -92,7 +93,7 @@ async def _once(account: Account, task: Task, order: Order | None) -> tuple[Task
         now = await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
         return now, error if now.status is Status.FAILED else None
     if claimed is None:
-        return await _left_waiting(account, task), None
+        return await _left_waiting(account, task, f"All {account.slots} slots are taken"), None
     held_up = account.journal.clock.monotonic() - started > STALE_SECONDS
     if held_up or not await account.presence.stands(owner):
         # Others may take this process for dead and judge. Nothing has left; where they have begun anew, theirs counts.
@@ -113,104 +114,34 @@ async def _not_lifted(account: Account, task: Task, error: KlingError) -> tuple[
     return now, error if now.status is Status.FAILED else None
 
 
-async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
-    """Find out what became of a submit whose answer was lost; send it again only when it provably never got in.
-
-    Returns whether the provider could be asked and its answer could be used.
-    """
-    # Judged before the look-up: a request that is accepted while we ask must not be taken for lost.
-    claim = await account.journal.claimed_by(task.id)
-    if task.status is Status.SUBMITTING and await account.presence.lives_elsewhere(claim.owner):
-        vigil.forget(task.id)  # its last byte may leave at any time, so the quarantine begins with its death
-        lost = False
-    elif not task.plan.route.finds:
-        return await _left_open(account, task)
-    else:
-        lost = vigil.over(task)
-    if not can_be_asked_about(task.plan, task.prepared):
-        return await _given_up(account, task, lost)
-    try:
-        found = await account.client.find(task.id, account.client.product(task.plan))
-    except KlingError as error:
-        await account.journal.apply(task.id, Hindered(f"{error.message} {error.advice}".strip()), standing=task)
-        return False
-    if found is not None:
-        await account.journal.apply(task.id, Seen(found))
-    elif lost and claim.sender not in ("", account.sender):
-        other = "It was sent with another key, and the present one does not show it; with that key it can be found."
-        await account.journal.apply(task.id, Hindered(other), standing=task)
-        return False
-    elif lost:
-        again = PutBack("The first attempt never arrived; it is sent again.", 0.0)
-        await account.journal.apply(task.id, again, standing=task)
-    return True
-
-
-async def _given_up(account: Account, task: Task, lost: bool) -> bool:
-    """End a task whose doubtful call has no name of ours, so that nobody can tell if it arrived.
-
-    It is never sent again by itself; while its sender may still be at work, nothing is concluded.
-    """
-    if task.status is Status.UNSURE or lost:
-        at_stake = task.plan.price.words()
-        error = AnswerLost(f"The answer to a call that cannot be looked up was lost (at most {at_stake} is at stake).")
-        await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
-    return True
-
-
-async def _left_open(account: Account, task: Task) -> bool:
-    """Keep a doubt that no question clears up: it is never sent again, its money stays held, and the person is told.
-
-    A callback may still name it. After hours it is ended, and what it may have cost stays held.
-    """
-    vendor = account.connection.vendor
-    if task.status is Status.SUBMITTING:
-        words = f"The program ended while it was being sent. {_unasked(account)}"
-        await account.journal.apply(task.id, Doubted(words), standing=task)
-    elif account.journal.now() - (task.sent_at or task.updated) > DOUBT_SECONDS:
-        error = AnswerLost(
-            f"{vendor.title} never told whether it took this task (at most {task.plan.price.words()} is at stake).",
-            advice=f"It is not sent again by itself. Look at the tasks at {vendor.console}, and ask the person before "
-            "you call again.",
-        )
-        await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
-    return False
-
-
-async def told(account: Account, task_id: str, remote_id: str) -> None:
-    """Take over a doubtful task that its provider names at the task's own callback address, after a look at it.
+async def _claiming(account: Account, order: Order) -> Claimed:
+    """Return what is to be known later of a create whose answer may be lost.
 
     Raises:
-        Unreachable, ProviderRefused, ProviderBroken: the look was not answered; nothing was changed.
+        Refused: it cannot be encoded.
     """
-    task = (await account.journal.get([task_id])).get(task_id)
-    if task is None or task.remote is not None or task.account != account.name or task.attempts == 0:
-        return
-    remote = Remote(id=remote_id, product=account.client.product(task.plan), host=account.connection.base_url)
-    for seen in await account.client.look([remote]):
-        known = replace(seen, external_id=task.id)
-        await account.journal.apply(task.id, Adopted(known) if task.status.ended else Seen(known))
+    if order.plan.route.finds:
+        return Claimed()
+    try:
+        mark = account.client.mark(order)
+    except KlingError:
+        raise
+    except Exception:  # a fault of ours is met again where it is sent, and told there
+        mark = ""
+    return Claimed(mark, None if mark else await account.client.purse())
 
 
-def _unasked(account: Account) -> str:
-    vendor = account.connection.vendor
-    return (
-        f"{vendor.title} cannot be asked by our id whether it took the task, so it is never sent again by itself, and "
-        f"its price stays held. Look at the tasks at {vendor.console}; create it again only if nothing is found there."
-    )
-
-
-async def _left_waiting(account: Account, task: Task) -> Task:
+async def _left_waiting(account: Account, task: Task, why: str) -> Task:
     now = (await account.journal.get([task.id])).get(task.id, task)
     if now.status is not Status.QUEUED or not account.journal.is_due(now):
         return now
-    waits = Hindered(f"All {account.slots} slots are taken; it waits its turn.")
-    return await account.journal.apply(task.id, waits, standing=now)
+    return await account.journal.apply(task.id, Hindered(f"{why}; it waits its turn."), standing=now)
 
 
 async def _send(account: Account, task: Task, order: Order) -> tuple[Event, KlingError | None]:
     try:
         outcome = await account.client.submit(order)
+        account.throttle.faster()
         return Advanced(outcome) if isinstance(outcome, Prepared) else Seen(outcome), None
     except Unreachable as error:
         if task.plan.passable:
@@ -220,16 +151,18 @@ async def _send(account: Account, task: Task, order: Order) -> tuple[Event, Klin
             return Rejected(Failure.of(error)), error
         return PutBack(error.message, _backoff(task)), None
     except Busy as error:
+        if isinstance(error, TooManyRequests):  # one that is told so is enough: the others wait without asking
+            account.throttle.slower(account.journal.clock.monotonic(), error.wait)
         return PutBack(error.message, _backoff(task)), None
     except (Unsure, ProviderBroken) as error:
-        return Doubted(error.message if task.plan.route.finds else f"{error.message} {_unasked(account)}"), None
+        return Doubted(error.message if task.plan.route.finds else f"{error.message} {unasked(account, task)}"), None
     except (ProviderRefused, Refused) as error:
         return Rejected(Failure.of(error)), error
     except Exception:
         # A fault of ours after the claim: a byte may have left, so it is a doubt like any other.
         log.exception("task %s: submitting broke", task.id)
         words = "Sending was interrupted by a fault in this program."
-        return Doubted(words if task.plan.route.finds else f"{words} {_unasked(account)}"), None
+        return Doubted(words if task.plan.route.finds else f"{words} {unasked(account, task)}"), None
 
 
 async def _written(account: Account, claimed: Task, event: Event) -> Task:

@@ -344,6 +344,7 @@ class TooManyRequests(Busy):
     """The provider asks for fewer requests."""
 
     code = "too_many_requests"
+    wait = 0.0  # for so many seconds, where that was said
     advice = "A task waits and is sent again by itself; anything else may be asked again in a minute."
 
 

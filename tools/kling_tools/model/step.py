@@ -38,8 +38,9 @@ def step(task: Task, event: Event, now: float) -> Task:
     match event:
         case Readied(simulated):
             return _readied(task, now, simulated=simulated)
-        case Claimed():
-            return _to(task, Status.SUBMITTING, now, attempts=task.attempts + 1, sent_at=now, trouble="")
+        case Claimed(mark, purse):
+            known = {"attempts": task.attempts + 1, "mark": mark, "purse": purse}
+            return _to(task, Status.SUBMITTING, now, sent_at=now, trouble="", **known)
         case PutBack(trouble, delay):
             return _to(task, Status.QUEUED, now, sent_at=None, not_before=now + delay, trouble=trouble)
         case Doubted(trouble):
@@ -48,8 +49,8 @@ def step(task: Task, event: Event, now: float) -> Task:
             return _to(task, Status.QUEUED, now, prepared=(*task.prepared, prepared), sent_at=None, trouble="")
         case Rejected(failure):
             return _rejected(task, failure, now)
-        case Seen(observation) | Adopted(observation):
-            return (_seen if isinstance(event, Seen) else _adopted)(task, observation, now)
+        case Seen() | Adopted():
+            return _seen(task, event.observation, now) if isinstance(event, Seen) else _adopted(task, event, now)
         case Hindered(trouble):
             return task if task.status.ended or task.trouble == trouble else replace(task, trouble=trouble, updated=now)
         case Stored(outputs, note):
@@ -99,14 +100,13 @@ def _recalled(task: Task, now: float) -> Task:
     return replace(task, status=Status.FETCHING, outputs=outputs, notes=notes, ended_at=None, updated=now)
 
 
-def _adopted(task: Task, seen: Observation, now: float) -> Task:
+def _adopted(task: Task, event: Adopted, now: float) -> Task:
     if task.remote is not None or task.status is Status.SUCCEEDED:
         return task
     # As if it had never ended: its outcome is the provider's to tell, and its charge with it.
     begun = replace(task, status=Status.QUEUED, failure=None, ended_at=None, charge=None) if task.status.ended else task
-    taken = _seen(begun, seen, now)
-    note = "It was found in Kling's own list under its id, and taken over."
-    return task if taken is begun else replace(taken, notes=(*taken.notes, note))
+    taken = _seen(begun, event.observation, now)
+    return task if taken is begun else replace(taken, notes=(*taken.notes, event.note))
 
 
 def _to(task: Task, status: Status, now: float, **changes: Any) -> Task:
@@ -197,6 +197,8 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
             return moved
         case "failed":
             charge: Charge | None = known["charge"]
+            if seen.called_off and (ended := _to(task, Status.CANCELLED, now, **known)) is not task:
+                return ended
             # What is answered at once was done, whatever came of it.
             doubtful = charge is None and (seen.doubtful or task.plan.spec.product in AT_ONCE)
             took = charge and (charge.units or charge.usd)

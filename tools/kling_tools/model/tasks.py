@@ -53,8 +53,9 @@ class Observation:
     """One look at a task on the provider's side, in our words.
 
     `reason`, `cause` and `advice` are about a failure: what was said, what kind it is, what to do; `doubtful`: it may
-    have been billed all the same. `created` is when the provider says it was made (seconds since the epoch): told for
-    people, no part of what was seen.
+    have been billed all the same; `called_off`: it was stopped at somebody's wish, and nothing is billed. `gone`: its
+    result was made, and is erased there. `created` is when the provider says it was made (seconds since the epoch):
+    told for people, no part of what was seen.
     """
 
     remote: Remote
@@ -64,6 +65,8 @@ class Observation:
     cause: Literal["moderated", "bad_media", "input_unreachable", ""] = ""
     advice: str = ""
     doubtful: bool = False
+    called_off: bool = False
+    gone: bool = False
     outputs: tuple[RemoteOutput, ...] = ()
     charge: Charge | None = None
     simulated: bool = False
@@ -124,6 +127,8 @@ class Task:
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
     by which files are named. `arguments` are the request's own, as JSON, with absolute paths: what another one can
     start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
+    `mark` is by what its create is known again in the provider's own list, where that shows what was asked for; where
+    there is none, `purse` is what the account had left before it was sent, in the provider's own unit.
     `caller` is whose it is: empty for the owner, who is the only one but over HTTP.
     """
 
@@ -152,6 +157,8 @@ class Task:
     arguments: dict[str, Any] = field(default_factory=dict, repr=False)
     part_of: str = ""
     caller: str = ""
+    mark: str = ""
+    purse: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +170,10 @@ class Readied:
 
 @dataclass(frozen=True)
 class Claimed:
-    """We are about to send: written, and durable, before a byte leaves."""
+    """We are about to send: written, and durable, before a byte leaves. `mark` and `purse` as in `Task`."""
+
+    mark: str = ""
+    purse: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -243,10 +253,12 @@ class CalledOff:
 class Adopted:
     """The provider has it under our id although we believed it lost; the person wants it taken over.
 
-    Also where it had ended here before it was ever seen there: unlike `Seen`, which comes too late for that.
+    Also where it had ended here before it was ever seen there: unlike `Seen`, which comes too late for that. `note`
+    tells people how it was found.
     """
 
     observation: Observation
+    note: str = "It was found in Kling's own list under its id, and taken over."
 
 
 _Sending = Readied | Claimed | PutBack | Doubted | Advanced | Rejected

@@ -160,7 +160,8 @@ class ModelFacts(Facts):
 class ModelsFacts(Facts):
     """The capability map; `auto` is what model=auto takes first, `off` what is known and switched off.
 
-    `scenes` (by the number of pictures) and `voices` (by language) where their tool was asked for.
+    `scenes` (by the number of pictures) and `voices` (by language) where their tool was asked for. `provider` offers
+    this; `elsewhere` are the other configured ones, with what each asks at least for what of theirs fits.
     """
 
     models: list[ModelFacts]
@@ -170,6 +171,8 @@ class ModelsFacts(Facts):
     voices: dict[str, list[str]] = {}
     checked: str
     source: str
+    provider: str = ""
+    elsewhere: dict[str, dict[str, str]] = {}
 
 
 class FilmFacts(Facts):

@@ -16,7 +16,7 @@ from kling_tools.catalog.catalog import Catalog
 from kling_tools.catalog.data import ImageOffer, Model, MotionOffer, Offer, PriceRow, ServiceOffer, VideoOffer
 from kling_tools.catalog.voices import known_voices
 from kling_tools.model.errors import Impossible, InvalidArguments, quoted
-from kling_tools.model.money import dollars
+from kling_tools.model.money import dollars, plain
 from kling_tools.model.requests import ListModels
 from kling_tools.operations.answers import ModelFacts, ModelsFacts
 
@@ -24,6 +24,7 @@ from kling_tools.operations.answers import ModelFacts, ModelsFacts
 _TOOLS: Mapping[str, tuple[str, ...]] = {
     "text-to-video": ("create_video",),
     "image-to-video": ("create_video", "extend_video"),
+    "extend": ("extend_video",),
     "omni-video": ("create_video",),
     "motion-control": ("transfer_motion",),
     "effects": ("apply_effect",),
@@ -66,6 +67,29 @@ def capability_map(catalog: Catalog, wanted: ListModels) -> ModelsFacts:
         checked=catalog.tables.checked,
         source=catalog.tables.source,
     )
+
+
+def in_brief(catalog: Catalog, wanted: ListModels) -> dict[str, str]:
+    """Return what of a provider's models fits, and what each costs at least."""
+    return {
+        m.id: _least(catalog, m)
+        for m in catalog.models
+        if any(_fits(o, wanted) for o in m.offer) and (not wanted.model or wanted.model.lower() == m.id)
+    }
+
+
+def knows(catalog: Catalog, name: str) -> bool:
+    """Whether a provider has a model of this very id or name."""
+    return any(name.lower() in {m.id, m.name.lower()} for m in catalog.tables.model)
+
+
+def _least(catalog: Catalog, model: Model) -> str:
+    rows = [row for row in catalog.tables.price if row.model == model.id]
+    known = [(usd, row) for row in rows if (usd := _usd(catalog, row)) is not None]
+    if not known:
+        return "price not known"
+    _, least = min(known, key=lambda pair: pair[0])
+    return f"{'from ' if len(known) > 1 else ''}{_price(catalog, least)}"
 
 
 def _check_tool(tool: str | None) -> None:
@@ -188,8 +212,15 @@ def _way(row: PriceRow) -> str:
 
 
 def _price(catalog: Catalog, row: PriceRow) -> str:
-    usd = row.usd if row.usd is not None else (row.units or Decimal(0)) * catalog.tables.unit_usd[row.pack]
-    return f"{dollars(usd)} per {_PER.get(row.per, row.per)}"
+    usd = _usd(catalog, row)
+    told = f"{plain(row.units or Decimal(0))} credits" if usd is None else dollars(usd)
+    return f"{told} per {_PER.get(row.per, row.per)}"
+
+
+def _usd(catalog: Catalog, row: PriceRow) -> Decimal | None:
+    """Return a price in dollars; nothing where nobody knows what a unit costs."""
+    unit = catalog.tables.unit_usd.get(row.pack)
+    return row.usd if row.usd is not None else None if unit is None else (row.units or Decimal(0)) * unit
 
 
 def _details(offer: Offer) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """AI/ML API: one flat body, ids with slashes, no funds as 403, and pictures that are answered at once (gateways 2).
 
-It has no callbacks, no upload and no list: an answer that is lost stays lost. A model's name is in its own words, with
-`{way}`, `{grade}`, `{size}` and `{turbo}` for what differs by the kind of work and by size.
+It has no callbacks and no upload. Its log of requests repeats an id of ours: by that a lost answer is found. A model's
+name is in its own words, with `{way}`, `{grade}`, `{size}` and `{turbo}` for what differs by kind of work and by size.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, EffectSpec, ImageSpec, MotionSpec, Product, VideoSpec
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
-from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
+from kling_tools.providers.dialect import Trace, Traces, Traits, WireAnswer, WireCall
 from kling_tools.providers.gateway import GatewayDialect, as_data, camera_fields, camera_object, said, status_of
-from kling_tools.providers.reading import RemoteStatus, charge, number, record, records, text
+from kling_tools.providers.reading import RemoteStatus, charge, date, number, record, records, text, when
 
 VIDEOS = "/v2/video/generations"
 PICTURES = "/v1/images/generations"
+LOGS = "/v2/logs"
+NAMED = "X-Client-Request-Id"
 PER_DOLLAR = Decimal(2_000_000)
 #: Nobody tells how long an address serves.
 LIVES = 86400.0
@@ -57,7 +59,7 @@ class AimlApi(GatewayDialect):
         return PICTURES if isinstance(plan.spec, ImageSpec) else VIDEOS
 
     def create(self, order: Order) -> WireCall:
-        """Encode a paid task; our id goes along for their support, and nothing is recognised by it."""
+        """Encode a paid task; our id goes along, and its log shows it."""
         plan = order.plan
         way, told = _KINDS[plan.spec.product](self, order)
         size = getattr(plan.spec, "resolution", "")
@@ -65,7 +67,7 @@ class AimlApi(GatewayDialect):
         model = _moving(plan.wire_model) if isinstance(plan.spec, MotionSpec) else plan.wire_model
         for part, word in parts.items():
             model = model.replace(f"{{{part}}}", word)
-        named = (("X-Client-Request-Id", order.external_id),)
+        named = ((NAMED, order.external_id),)
         return WireCall(method="POST", path=self.product(plan), body={"model": model, **told}, headers=named)
 
     def accepted(self, order: Order, call: WireCall, answer: WireAnswer) -> Observation | Prepared:
@@ -101,6 +103,32 @@ class AimlApi(GatewayDialect):
         """Read what is left, in dollars."""
         left = number(self._body(answer).get("current_balance"))
         return None if left is None else Balance(left, "USD", left)
+
+    def mark(self, call: WireCall) -> str:
+        """Know a video again by our id; pictures are no task that could be asked for."""
+        return "" if call.path == PICTURES else dict(call.headers).get(NAMED, "")
+
+    def traces(self, mark: str, start: float, end: float) -> WireCall:
+        """Encode the log of requests of a time, the newest first."""
+        asked = {"start": when(start), "end": when(end), "limit": "100", "offset": "0"}
+        return WireCall(method="GET", path=LOGS, query=tuple(asked.items()))
+
+    def traced(self, call: WireCall, answer: WireAnswer) -> Traces:
+        """Read a page; a request without a name of its sender's is nobody's."""
+        body = self._body(answer)
+        rows = records(body.get("data"))
+        found = [one for one in rows if text(one.get("inference_id"))]
+        asked = dict(call.query)
+        following = {**asked, "offset": str(int(asked["offset"]) + len(rows))}
+        more = bool(rows) and record(body.get("pagination")).get("has_more") is True
+        return Traces(
+            tuple(
+                Trace(text(one["inference_id"]), mark, date(one.get("created")))
+                for one in found
+                if (mark := text(one.get("client_request_id")))
+            ),
+            WireCall(method="GET", path=LOGS, query=tuple(following.items())) if more else None,
+        )
 
     def upload(self, medium: Medium, answers: Sequence[WireAnswer]) -> WireCall | str:
         """Write a picture into its address; only those may be sent so."""

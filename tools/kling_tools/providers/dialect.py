@@ -63,17 +63,45 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """A task in a provider's own list: `mark` is what was asked for, `created` when, seconds since the epoch."""
+
+    remote_id: str
+    mark: str
+    created: float | None
+
+
+@dataclass(frozen=True)
+class Traces:
+    """One page of what a provider lists, anybody's; `next` None at the end."""
+
+    found: tuple[Trace, ...] = ()
+    next: WireCall | None = None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most so many requests within so many seconds."""
+
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Traits:
     """What an API can do beside making tasks and showing them.
 
     `finds`: it can be asked for a task by an id of ours (`find`); without that, a create whose answer was lost is never
     sent again. `files` and `file_bytes` as in `Route`. `together`: so many single questions may be on the wire at once.
+    `creates` and `asks`: how many creates, and how many questions, an account may send; None where nobody tells.
     """
 
     finds: bool = True
     files: tuple[MediaKind, ...] = ("image", "audio")
     file_bytes: int = 0
     together: int = 1
+    creates: Rate | None = None
+    asks: Rate | None = None
 
 
 class Bare:
@@ -92,6 +120,18 @@ class Bare:
     def cancelled(self, call: WireCall, answer: WireAnswer) -> bool:
         """Have nothing to read."""
         return False
+
+    def mark(self, call: WireCall) -> str:
+        """Have no list that shows what was asked for."""
+        return ""
+
+    def traces(self, mark: str, start: float, end: float) -> WireCall | None:
+        """Have no such list."""
+        return None
+
+    def traced(self, call: WireCall, answer: WireAnswer) -> Traces:
+        """Have nothing to read."""
+        return Traces()
 
     def balance(self) -> WireCall | None:
         """Have no call that tells a balance."""
@@ -203,6 +243,25 @@ class Dialect(Protocol):
 
     def cancelled(self, call: WireCall, answer: WireAnswer) -> bool:
         """Read whether it was granted; a no is False.
+
+        Raises:
+            ProviderRefused, ProviderBroken
+        """
+        ...
+
+    def mark(self, call: WireCall) -> str:
+        """Return by what a create is known again in the provider's own list of tasks; "" where none shows it.
+
+        Two creates have the same mark only where they ask for the very same, or where one is the other sent again.
+        """
+        ...
+
+    def traces(self, mark: str, start: float, end: float) -> WireCall | None:
+        """Encode the first page of the list in which a create with this mark would be, if it was made then."""
+        ...
+
+    def traced(self, call: WireCall, answer: WireAnswer) -> Traces:
+        """Read one page of that list; what does not tell what it is, is left out.
 
         Raises:
             ProviderRefused, ProviderBroken

@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -21,10 +22,10 @@ from kling_tools.model.library import Balance
 from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.tasks import Observation, OutputKind, Remote, RemoteOutput
-from kling_tools.providers.dialect import Page, Traits, WireAnswer, WireCall
+from kling_tools.providers.dialect import Page, Trace, Traces, Traits, WireAnswer, WireCall
 from kling_tools.providers.fal_fields import endpoint, fields
-from kling_tools.providers.gateway import GatewayDialect, file_name, status_of
-from kling_tools.providers.reading import RemoteStatus, number, record, records, seconds, text
+from kling_tools.providers.gateway import GatewayDialect, file_name, mark_of, status_of
+from kling_tools.providers.reading import RemoteStatus, date, number, record, records, seconds, text, when
 
 #: Larger files go up in parts, which is not done here.
 MOST_UPLOADED = 90_000_000
@@ -32,6 +33,7 @@ MOST_UPLOADED = 90_000_000
 LIVES = 7 * 86400.0
 WINDOW_SECONDS = 300.0
 BILLING = "/v1/account/billing"
+REQUESTS = "/v1/models/requests/by-endpoint"
 UPLOAD = "/storage/upload/initiate"
 
 STATUSES: Mapping[str, RemoteStatus] = {"in_queue": "submitted", "in_progress": "processing", "completed": "succeeded"}
@@ -134,6 +136,32 @@ class Fal(GatewayDialect):
         credits = record(self._told(answer).get("credits"))
         left, unit = number(credits.get("current_balance")), text(credits.get("currency")) or "USD"
         return None if left is None else Balance(left, unit, left if unit == "USD" else None)
+
+    def mark(self, call: WireCall) -> str:
+        """Know a request again by its endpoint and its whole input."""
+        return mark_of(unquote(call.path).lstrip("/"), call.body)
+
+    def traces(self, mark: str, start: float, end: float) -> WireCall:
+        """Encode the list of the requests at an endpoint, anybody's: which of their times is meant is not told."""
+        asked = {"endpoint_id": mark.partition(" ")[0], "start": when(start), "expand": "payloads", "limit": "100"}
+        return WireCall(method="GET", host="platform", path=REQUESTS, query=tuple(asked.items()))
+
+    def traced(self, call: WireCall, answer: WireAnswer) -> Traces:
+        """Read a page; a request whose input is not kept tells nothing."""
+        told = self._told(answer)
+        found = [one for one in records(told.get("items")) if text(one.get("request_id")) and one.get("json_input")]
+        cursor, same = text(told.get("next_cursor")), [pair for pair in call.query if pair[0] != "cursor"]
+        return Traces(
+            tuple(
+                Trace(
+                    text(one["request_id"]),
+                    mark_of(text(one.get("endpoint_id")), one["json_input"]),
+                    date(one.get("sent_at")),
+                )
+                for one in found
+            ),
+            replace(call, query=(*same, ("cursor", cursor))) if cursor and told.get("has_more") is not False else None,
+        )
 
     def upload(self, medium: Medium, answers: Sequence[WireAnswer]) -> WireCall | str:
         """Reserve a place, put the file there, and return where it then is."""

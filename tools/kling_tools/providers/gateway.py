@@ -130,8 +130,10 @@ class GatewayDialect(Bare):
         charge: Charge | None = None,
         simulated: bool = False,
         doubtful: bool = False,
+        called_off: bool = False,
+        gone: bool = False,
     ) -> Observation:
-        """Return a look in our words; `reason` and `doubtful` are told only of a failure."""
+        """Return a look in our words; what is about a failure is told only of one, and `gone` of a result."""
         told = text(reason) if status == "failed" else ""
         cause, advice = failure_reason(told) if told else ("", "")
         return Observation(
@@ -142,6 +144,8 @@ class GatewayDialect(Bare):
             cause=cause,
             advice=advice,
             doubtful=doubtful and status == "failed",
+            called_off=called_off and status == "failed",
+            gone=gone and status == "succeeded" and not outputs,
             outputs=tuple(outputs) if status == "succeeded" else (),
             charge=charge,
             simulated=simulated,
@@ -252,6 +256,23 @@ def multipart(fields: Mapping[str, str], name: str, medium: Medium) -> tuple[byt
     head = f'--{border}\r\nContent-Disposition: form-data; name="{name}"; filename="{file_name(medium)}"\r\n'
     parts += [f"{head}Content-Type: {medium.mime}\r\n\r\n".encode(), data, f"\r\n--{border}--\r\n".encode()]
     return b"".join(parts), f"multipart/form-data; boundary={border}"
+
+
+def mark_of(place: str, asked: object) -> str:
+    """Return the mark of what is asked for at a place: the same for the same fields, however they are written.
+
+    A field that says nothing is as good as none, and 5 is 5.0.
+    """
+    told = json.dumps(_plain(asked), sort_keys=True, separators=(",", ":"))
+    return f"{place} {hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items() if v is not None and v not in ("", [], {})}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def ring_secret(callback_url: str) -> str:

@@ -22,7 +22,7 @@ from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, MotionSpec, VideoSpec
 from kling_tools.model.tasks import Charge, Observation, Remote, RemoteOutput
-from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
+from kling_tools.providers.dialect import Rate, Traits, WireAnswer, WireCall
 from kling_tools.providers.gateway import GatewayDialect, file_name, multipart, said, status_of
 from kling_tools.providers.reading import RemoteStatus, charge, number, record, text
 
@@ -61,7 +61,10 @@ class Kie(GatewayDialect):
 
     name = "kie"
     title = "Kie.ai"
-    traits = Traits(finds=False, files=("image", "audio", "video"), together=4)
+    # What is more is refused, not queued (gateways 4).
+    traits = Traits(
+        finds=False, files=("image", "audio", "video"), together=4, creates=Rate(20, 10.0), asks=Rate(10, 1.0)
+    )
 
     def product(self, plan: Plan) -> str:
         """Return the one address of all tasks."""

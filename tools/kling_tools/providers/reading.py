@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
@@ -62,6 +63,15 @@ def moment(value: object) -> float | None:
     return found if 0 < found <= LAST_SECOND else None
 
 
+def date(value: object) -> float | None:
+    """Return seconds since the epoch from a date as ISO 8601 has it; one without a zone is UTC."""
+    try:
+        found = datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
 def record(value: object) -> Mapping[str, Any]:
     """Return a JSON object, or an empty one for anything else."""
     return value if isinstance(value, dict) else {}
@@ -78,6 +88,11 @@ def taken(amount: Decimal | None) -> Decimal | None:
     The ledger holds no such figure, and a look that showed one could not be written down.
     """
     return amount if amount is not None and 0 <= amount < MOST_TAKEN else None
+
+
+def when(seconds: float) -> str:
+    """Return a moment as ISO 8601 has it, in UTC, as questions carry it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def charge(units: Decimal | None, usd: Decimal | None) -> Charge | None:

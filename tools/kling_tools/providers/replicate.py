@@ -12,16 +12,16 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from kling_tools.model.errors import CallbackRefused, Impossible, NotFound
 from kling_tools.model.media import Medium
 from kling_tools.model.plan import Order, Plan, Prepared
 from kling_tools.model.specs import AvatarSpec, LipSyncSpec, MotionSpec, Product, VideoSpec
 from kling_tools.model.tasks import Observation, Remote, RemoteOutput
-from kling_tools.providers.dialect import Traits, WireAnswer, WireCall
-from kling_tools.providers.gateway import GatewayDialect, filled, multipart, said, status_of
-from kling_tools.providers.reading import RemoteStatus, charge, number, record, text
+from kling_tools.providers.dialect import Rate, Trace, Traces, Traits, WireAnswer, WireCall
+from kling_tools.providers.gateway import GatewayDialect, filled, mark_of, multipart, said, status_of
+from kling_tools.providers.reading import RemoteStatus, charge, date, number, record, records, text, when
 
 PREDICTIONS = "/v1/predictions"
 FILES = "/v1/files"
@@ -59,7 +59,14 @@ class Replicate(GatewayDialect):
 
     name = "replicate"
     title = "Replicate"
-    traits = Traits(finds=False, files=("image", "audio", "video"), file_bytes=MOST_UPLOADED, together=8)
+    traits = Traits(
+        finds=False,
+        files=("image", "audio", "video"),
+        file_bytes=MOST_UPLOADED,
+        together=8,
+        creates=Rate(600, 60.0),
+        asks=Rate(3000, 60.0),
+    )
 
     def product(self, plan: Plan) -> str:
         """Return the one address of all predictions."""
@@ -100,6 +107,30 @@ class Replicate(GatewayDialect):
     def cancelled(self, call: WireCall, answer: WireAnswer) -> bool:
         """Read whether it is gone for nothing; one that ran already is stopped too, and may be billed."""
         return _unbilled(self._granted(answer))
+
+    def mark(self, call: WireCall) -> str:
+        """Know a prediction again by its model and its whole input, which the list shows as they were sent."""
+        model = call.path.removeprefix("/v1/models/").removesuffix("/predictions")
+        return mark_of(model, record(call.body).get("input"))
+
+    def traces(self, mark: str, start: float, end: float) -> WireCall:
+        """Encode the list of the account's predictions of a time, anybody's, the newest first."""
+        times = (("created_after", when(start)), ("created_before", when(end)))
+        return WireCall(method="GET", path=PREDICTIONS, query=times)
+
+    def traced(self, call: WireCall, answer: WireAnswer) -> Traces:
+        """Read a page; what is erased tells nothing any more. The next page is an address of its own."""
+        told = self._granted(answer)
+        found = [one for one in records(told.get("results")) if text(one.get("id")) and record(one.get("input"))]
+        rest = urlsplit(text(told.get("next")))
+        following = WireCall(method="GET", path=PREDICTIONS, query=tuple(parse_qsl(rest.query))) if rest.query else None
+        return Traces(
+            tuple(
+                Trace(text(one["id"]), mark_of(text(one.get("model")), one["input"]), date(one.get("created_at")))
+                for one in found
+            ),
+            following,
+        )
 
     def upload(self, medium: Medium, answers: Sequence[WireAnswer]) -> WireCall | str:
         """Send a file up as a form; it is kept for a day."""
@@ -152,6 +183,8 @@ class Replicate(GatewayDialect):
             outputs=[RemoteOutput(kind="video", url=url, lives=LIVES) for url in urls if url],
             charge=charge(None, Decimal(0)) if free else None,
             doubtful=word == "canceled" and not free,
+            called_off=word == "canceled" and free,
+            gone=told.get("data_removed") is True,
             simulated=answer.simulated,
         )
 

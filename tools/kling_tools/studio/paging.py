@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from kling_tools.jobs.journal import running_statuses
-from kling_tools.jobs.questions import Search
+from kling_tools.jobs.questions import Search, running_statuses
 from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.media import TASK_ID
 from kling_tools.model.requests import ListTasks

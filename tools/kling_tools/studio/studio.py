@@ -20,11 +20,11 @@ from kling_tools.clock import Clock, SystemClock
 from kling_tools.connect import Between, Opened, open_accounts
 from kling_tools.jobs import pace, telling
 from kling_tools.jobs.account import Account
+from kling_tools.jobs.doubts import told
 from kling_tools.jobs.engine import Engine
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.moves import Hear
 from kling_tools.jobs.questions import Spending
-from kling_tools.jobs.submit import told
 from kling_tools.jobs.vigil import QUARANTINE_SECONDS
 from kling_tools.jobs.workshop import Workshop
 from kling_tools.model.errors import KlingError, StorageUnavailable, UnknownTask, quoted
@@ -381,7 +381,8 @@ class Studio:
         `task_id` is our own, where the address that was called names it.
 
         Raises:
-            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed.
+            CallbackRefused: forged, too old, no callback, or taken before; nothing was changed. Unreachable,
+            ProviderRefused, ProviderBroken: what proves it, or is meant, cannot be had now; it may come again.
         """
         if provider not in self._readers:
             await self._rung(self._opened.account(provider), headers, body, task_id)
@@ -392,6 +393,6 @@ class Studio:
 
     async def _rung(self, account: Account, headers: Mapping[str, str], body: bytes, task_id: str) -> None:
         for remote_id in await account.client.heard(headers, body):
-            if task_id:
+            with account.client.hearing(body):
                 await told(account, task_id, remote_id)
             await self._engine.look_soon(external_id="", remote_id=remote_id)

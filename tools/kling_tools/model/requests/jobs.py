@@ -62,12 +62,13 @@ class ListTasks(Request):
 class ListModels(Request):
     """The capability map, filtered."""
 
-    model: str | None = Field(None, description="Only this id, with every detail")
+    model: str | None = Field(None, description="Only this id, in detail")
     tool: str | None = Field(None, max_length=200)
     seconds: int | None = Field(None, ge=1)
     resolution: Resolution | None = None
     audio: bool | None = None
     last_image: bool | None = None
+    provider: str | None = Field(None, max_length=200)
 
 
 class JoinVideos(Request):

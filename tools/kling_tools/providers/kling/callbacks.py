@@ -66,6 +66,10 @@ class ReplayGuard:
             del self._seen[next(iter(self._seen))]
         return True
 
+    def forget(self, webhook_id: str) -> None:
+        """Let it come once more."""
+        self._seen.pop(webhook_id, None)
+
 
 def verify(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: float) -> None:
     """Return if one of the secrets signed this body within five minutes of `now` (kling-official 8.2).
