@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kling_mcp.terminal import say
 from kling_tools.clock import iso
 from kling_tools.model.money import from_micros, plain
-from kling_tools.operations.answers import described
+from kling_tools.operations.showing import described
 
 if TYPE_CHECKING:
     from decimal import Decimal

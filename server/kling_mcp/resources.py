@@ -21,8 +21,9 @@ from kling_tools.model.errors import InvalidArguments, KlingError, one_line, quo
 from kling_tools.model.inputs import megabytes
 from kling_tools.model.money import dollars
 from kling_tools.model.requests import GetAccount, ListModels, ListTasks, ViewVideo
-from kling_tools.operations.answers import TaskFacts, TasksFacts, shown
+from kling_tools.operations.answers import TaskFacts, TasksFacts
 from kling_tools.operations.get_account import GET_ACCOUNT
+from kling_tools.operations.showing import shown
 from kling_tools.settings import Settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from kling_tools.model.status import Status
 from kling_tools.model.step import step
 from kling_tools.model.tasks import Failure, Hindered
 from kling_tools.operations.all import ALL, BUYING, offered
-from kling_tools.operations.answers import shown
+from kling_tools.operations.showing import shown
 from kling_tools.settings import TOOLSETS, Settings
 
 pytestmark = pytest.mark.anyio

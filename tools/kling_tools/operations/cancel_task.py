@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from kling_tools.model.money import dollars
 from kling_tools.model.requests import CancelTask
 from kling_tools.model.status import LOCAL, Status
-from kling_tools.operations.answers import TaskFacts, shown
+from kling_tools.operations.answers import TaskFacts
 from kling_tools.operations.operation import Answer, Operation, Report
+from kling_tools.operations.showing import shown
 
 if TYPE_CHECKING:
     from kling_tools.model.tasks import Task

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import CheckStatus
-from kling_tools.operations.answers import TasksFacts, shown
+from kling_tools.operations.answers import TasksFacts
 from kling_tools.operations.operation import Answer, Operation, Report
+from kling_tools.operations.showing import shown
 
 
 async def run(studio: Studio, request: CheckStatus, report: Report) -> Answer:

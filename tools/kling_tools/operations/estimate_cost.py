@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from kling_tools.model.errors import InvalidArguments, KlingError, quoted
 from kling_tools.model.money import plain
 from kling_tools.model.requests import EstimateCost, SpendingRequest
-from kling_tools.operations.answers import EstimateFacts, QuoteFacts, cost
+from kling_tools.operations.answers import EstimateFacts, QuoteFacts
 from kling_tools.operations.operation import Answer, Operation, Report
+from kling_tools.operations.showing import cost
 
 if TYPE_CHECKING:
     from kling_tools.studio import Quote, Studio

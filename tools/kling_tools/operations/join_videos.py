@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kling_tools.model.requests import JoinVideos
-from kling_tools.operations.answers import TaskFacts, shown
+from kling_tools.operations.answers import TaskFacts
 from kling_tools.operations.operation import Answer, Operation, Report
+from kling_tools.operations.showing import shown
 
 #: As long as hosts wait for an answer; a longer film goes on behind it.
 WAIT_SECONDS = 45

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from kling_tools.model.requests import SpendingRequest
-from kling_tools.operations.answers import TaskFacts, shown
+from kling_tools.operations.answers import TaskFacts
 from kling_tools.operations.operation import Answer, Effect, Operation, Report
+from kling_tools.operations.showing import shown
 
 if TYPE_CHECKING:
     from kling_tools.studio import Studio
