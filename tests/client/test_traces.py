@@ -88,6 +88,14 @@ async def test_a_next_page_at_another_address_is_asked_of_the_vendor_itself() ->
     assert (line.asked[1].host, line.asked[1].path) == ("", "/v1/predictions")
 
 
+async def test_what_is_odd_in_a_list_keeps_nothing_else_from_being_found() -> None:
+    deep: Any = "a fox"
+    for _ in range(600):
+        deep = [deep]
+    first = {"results": [shown("nested", input={"prompt": deep})], "next": "https://[/v1/predictions?cursor=c2"}
+    assert await found(Line([first, {"results": [shown("ours")], "next": None}])) == ("ours",)
+
+
 async def test_without_a_list_or_a_mark_nothing_is_asked() -> None:
     line = Line([{}])
     assert await found(line, PiAPI()) is None

@@ -261,9 +261,12 @@ def multipart(fields: Mapping[str, str], name: str, medium: Medium) -> tuple[byt
 def mark_of(place: str, asked: object) -> str:
     """Return the mark of what is asked for at a place: the same for the same fields, however they are written.
 
-    A field that says nothing is as good as none, and 5 is 5.0.
+    A field that says nothing is as good as none, and 5 is 5.0. What is nested too deeply to be ours has no mark.
     """
-    told = json.dumps(_plain(asked), sort_keys=True, separators=(",", ":"))
+    try:
+        told = json.dumps(_plain(asked), sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        return ""
     return f"{place} {hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 

@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from kling_tools.model.errors import CallbackRefused, Impossible, NotFound
 from kling_tools.model.media import Medium
@@ -122,8 +122,8 @@ class Replicate(GatewayDialect):
         """Read a page; what is erased tells nothing any more. The next page is an address of its own."""
         told = self._granted(answer)
         found = [one for one in records(told.get("results")) if text(one.get("id")) and record(one.get("input"))]
-        rest = urlsplit(text(told.get("next")))
-        following = WireCall(method="GET", path=PREDICTIONS, query=tuple(parse_qsl(rest.query))) if rest.query else None
+        rest = text(told.get("next")).partition("?")[2]
+        following = WireCall(method="GET", path=PREDICTIONS, query=tuple(parse_qsl(rest))) if rest else None
         return Traces(
             tuple(
                 Trace(text(one["id"]), mark_of(text(one.get("model")), one["input"]), date(one.get("created_at")))
