@@ -7,6 +7,7 @@ here, is the one that was sent. Of two doubts neither takes what may be the othe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,11 +19,22 @@ from kling_tools.jobs.journal import Guard
 from kling_tools.jobs.questions import Claim
 from kling_tools.jobs.rows import sent_since
 from kling_tools.jobs.vigil import Vigil
-from kling_tools.model.errors import AnswerLost, KlingError, TaskUnreadable
+from kling_tools.model.errors import AnswerLost, KlingError, TaskUnreadable, Unreachable
 from kling_tools.model.money import plain
 from kling_tools.model.plan import can_be_asked_about
 from kling_tools.model.status import Status
-from kling_tools.model.tasks import Adopted, Doubted, Failure, Hindered, PutBack, Rejected, Remote, Seen, Task
+from kling_tools.model.tasks import (
+    Adopted,
+    Doubted,
+    Failure,
+    Hindered,
+    Observation,
+    PutBack,
+    Rejected,
+    Remote,
+    Seen,
+    Task,
+)  # fmt: skip
 
 #: How long a doubt stays open that nobody can clear up by asking: longer than any provider rings again for.
 DOUBT_SECONDS = 3 * 3600.0
@@ -46,7 +58,7 @@ async def resolve(account: Account, task: Task, vigil: Vigil) -> bool:
         vigil.forget(task.id)  # its last byte may leave at any time, so the quarantine begins with its death
         lost = False
     elif not task.plan.route.finds:
-        return await _left_open(account, task, claim)
+        return await _left_open(account, task, claim, vigil)
     else:
         lost = vigil.over(task)
     if not can_be_asked_about(task.plan, task.prepared):
@@ -80,49 +92,66 @@ async def _given_up(account: Account, task: Task, lost: bool) -> bool:
     return True
 
 
-async def _left_open(account: Account, task: Task, claim: Claim) -> bool:
+async def _left_open(account: Account, task: Task, claim: Claim, vigil: Vigil) -> bool:
     """Keep a doubt that no question by our id clears up: it is never sent again, its money stays held, and the person
     is told.
 
     Its provider's own list may show it, and a callback may name it. After hours it is ended, and what it may have cost
-    stays held.
+    stays held. Not at a list that cannot be read just then: after a long sleep a network takes a while to come back.
     """
-    vendor = account.connection.vendor
+    vendor, waited = account.connection.vendor, account.journal.now() - (task.sent_at or task.updated)
     if task.status is Status.SUBMITTING:
         words = f"The program ended while it was being sent. {unasked(account, task)}"
         await account.journal.apply(task.id, Doubted(words), standing=task)
-    elif await _recognised(account, task, claim):
+        return False
+    try:
+        found = await _shown(account, task, claim)
+    except KlingError as error:
+        words = f"{unasked(account, task)} That list cannot be read: {error.message}"
+        await account.journal.apply(task.id, Hindered(words), standing=task)
+        if waited <= DOUBT_SECONDS or not vigil.over(task):
+            return False
+        found = []
+    if await _recognised(account, task, found):
         return True
-    elif task.purse is not None and _HINT not in task.trouble:
-        await _hinted(account, task, task.purse)
-    elif account.journal.now() - (task.sent_at or task.updated) > DOUBT_SECONDS:
-        error = AnswerLost(
+    if waited > DOUBT_SECONDS:
+        never = AnswerLost(
             f"{vendor.title} never told whether it took this task (at most {task.plan.price.words()} is at stake).",
             advice=f"It is not sent again by itself. Look at the tasks at {vendor.console}, and ask the person before "
             "you call again.",
         )
-        await account.journal.apply(task.id, Rejected(Failure.of(error)), standing=task)
+        await account.journal.apply(task.id, Rejected(Failure.of(never)), standing=task)
+    elif task.purse is not None and _HINT not in task.trouble:
+        await _hinted(account, task, task.purse)
     return False
 
 
-async def _recognised(account: Account, task: Task, claim: Claim) -> bool:
-    """Take over the one task in the provider's own list that can be no other than this one."""
+async def _shown(account: Account, task: Task, claim: Claim) -> list[Observation]:
+    """Return the tasks in the provider's own list that may be this one, and are nobody else's here.
+
+    Raises:
+        Unreachable, ProviderRefused, ProviderBroken: not all of them could be seen, and of a part nothing follows.
+    """
     if not task.mark or task.sent_at is None or claim.sender not in ("", account.sender):
-        return False
+        return []
     # A name of ours is nobody else's. A request may be, as long as another may still show.
     if task.id not in task.mark and account.journal.now() - task.sent_at <= SETTLED_SECONDS:
-        return False
-    try:
-        shown = await account.client.traces(task.mark, task.sent_at)
-        others = await account.journal.sent_since(task, task.sent_at - _DAY)
-        known = {other.remote.id for other in others if other.remote}
-        product, host = account.client.product(task.plan), account.connection.base_url
-        remotes = [Remote(id=one, product=product, host=host) for one in shown or () if one not in known]
-        found = await account.client.look(remotes) if remotes else []
-    except KlingError as error:
-        words = f"{unasked(account, task)} That list cannot be read: {error.message}"
-        await account.journal.apply(task.id, Hindered(words), standing=task)
-        return False
+        return []
+    shown = await account.client.traces(task.mark, task.sent_at)
+    others = await account.journal.sent_since(task, task.sent_at - _DAY)
+    known = {other.remote.id for other in others if other.remote}
+    product, host = account.client.product(task.plan), account.connection.base_url
+    remotes = [Remote(id=one, product=product, host=host) for one in shown or () if one not in known]
+    if not remotes:
+        return []
+    sight = await account.client.survey(remotes)
+    if any(remote.id not in sight.seen and remote.id not in sight.absent for remote in remotes):
+        raise Unreachable("Not every task in it could be looked at.")
+    return [replace(sight.seen[remote.id], remote=remote) for remote in remotes if remote.id in sight.seen]
+
+
+async def _recognised(account: Account, task: Task, found: Sequence[Observation]) -> bool:
+    """Take over the one task in the provider's own list that can be no other than this one."""
     if len(found) > 1:
         words = f"{unasked(account, task)} {len(found)} tasks there ask for just this; which is this one is not known."
         await account.journal.apply(task.id, Hindered(words), standing=task)

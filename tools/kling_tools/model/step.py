@@ -187,6 +187,7 @@ def _seen(task: Task, seen: Observation, now: float) -> Task:
         "simulated": task.simulated or seen.simulated,
         "charge": _charged(task, seen.charge) if tells or seen.status == "failed" else task.charge,
         "accepted_at": task.accepted_at or now,
+        "sent_at": task.sent_at or now,  # one that was put back was sent after all
         "trouble": "",
     }
     match seen.status:
