@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 #: Where tests open sessions.
 FOLDERS = ("tests/server", "tests/gallery", "tests/operations")
 #: They speak no MCP: the command line, what it installs, and what it tells people of the journal.
-SPEECHLESS = {"test_cli.py", "test_edits.py", "test_install.py", "test_tasks_commands.py"}
+SPEECHLESS = {"test_callback_answers.py", "test_cli.py", "test_edits.py", "test_install.py", "test_tasks_commands.py"}
 #: What serves or opens a session; whoever uses one, even by way of others, speaks to a server.
 OPENERS = {
     "mcp.client.Client",

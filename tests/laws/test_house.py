@@ -26,7 +26,7 @@ LONGEST_SLEEP = 0.05
 #: What an import of the tools must not bring along: it is loaded where it is used, because start-up is measured.
 HEAVY = ("PIL", "jwt", "uvicorn", "kling_sandbox", "imageio_ffmpeg", "platformdirs", "starlette", "mcp", "psycopg")
 #: Files of operations/ that are not a tool.
-FURNITURE = {"__init__", "all", "answers", "next_steps", "capabilities", "operation", "spending"}
+FURNITURE = {"__init__", "all", "answers", "next_steps", "capabilities", "operation", "showing", "spending"}
 #: Made by the table, because it works on other tools of the table.
 MADE_BY_THE_TABLE = {"estimate_cost"}
 #: Names that say nothing about what is inside.

@@ -63,7 +63,7 @@ PRICES = {
 
 @keeps("nothing-impossible")
 async def test_every_tool_that_spends_is_priced_as_it_is_bought_and_nothing_is_sent(tmp_path: Path) -> None:
-    async with a_house(tmp_path) as house:
+    async with a_house(tmp_path, draws=True) as house:
         studio = studio_of(house, KLING_ALLOW_UNPRICED="1")
         film = await a_film(house, studio)
         asked = wishes(film, a_picture(tmp_path, "p.jpg", 640, 640))

@@ -19,6 +19,7 @@ from kling_mcp.app import extensions
 from kling_mcp.bridge import OperationServer
 from kling_mcp.resources import Shelf
 from kling_tools.catalog.catalog import Catalog
+from kling_tools.catalog.data import shipped
 from kling_tools.clock import Clock, SystemClock
 from kling_tools.files.mp4 import VideoFacts
 from kling_tools.jobs.moves import Hear, unheard
@@ -129,9 +130,9 @@ class ActingStudio(Studio):
     def eta(self, task: Task, shots: Sequence[Task] = ()) -> int | None:
         return None if task.status.ended else 40
 
-    async def catalog(self) -> Catalog:
+    async def catalog(self, provider: str = "kling") -> Catalog:
         self._may_fail()
-        return Catalog.read()
+        return Catalog(shipped(provider))
 
     async def video(self, task_id: str, most: int) -> bytes:
         await self.tasks([task_id])

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @keeps("result-kept")
 async def test_a_film_of_five_seconds_becomes_one_of_ten_with_its_sound_and_costs_the_new_ones(tmp_path: Path) -> None:
-    async with a_house(tmp_path) as house:
+    async with a_house(tmp_path, draws=True) as house:
         studio = studio_of(house)
         source = await ask(studio, "create_video", prompt="a fox", seconds=5, audio=True)
         await house.until(source.task_id, Status.SUCCEEDED)
