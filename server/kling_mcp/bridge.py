@@ -7,7 +7,6 @@ never the settings' meaning.
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import time
@@ -45,6 +44,7 @@ from kling_mcp.resources import SCHEME, Shelf
 from kling_mcp.schemas import Schema, input_schema, output_schemas
 from kling_mcp.shim import ResourceContents, tells_of_changes
 from kling_tools.model.errors import KlingError, UnknownTask, quoted
+from kling_tools.model.spelling import alike
 from kling_tools.operations.operation import Operation
 
 if TYPE_CHECKING:
@@ -212,8 +212,8 @@ class OperationServer(MCPServer[House]):
     def _unknown(self, name: str) -> str:
         if name in self._withheld:
             return f"{name} is turned off by KLING_TOOLSETS or KLING_READ_ONLY. Nothing was spent."
-        near = difflib.get_close_matches(name, self._operations, n=1, cutoff=0.7)
-        offered = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._operations)}."
+        meant = alike(name, self._operations, cutoff=0.7)
+        offered = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(self._operations)}."
         return f"There is no tool {quoted(name, 64)}; {offered} Nothing was spent."
 
     @asynccontextmanager

@@ -6,7 +6,7 @@ A page of its own beside the tools: a host without MCP Apps ignores all of it, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from mcp.server.apps import Apps, ResourceCsp, ResourcePermissions
@@ -33,7 +33,7 @@ def gallery(media: Sequence[str] = RESULTS) -> Apps:
     apps = Apps()
     apps.add_html_resource(
         URI,
-        files("kling_mcp.gallery").joinpath("gallery.html").read_text("utf-8"),
+        Path(__file__).with_name("gallery.html").read_text("utf-8"),
         name="gallery",
         title="Gallery",
         description="The page on which hosts with MCP Apps show tasks.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from kling_tools.model.plan import Input, Standard
 from kling_tools.model.requests import ApplyEffect, TransferMotion
 from kling_tools.model.requests.video import PRESET, element_id
 from kling_tools.model.specs import EffectSpec, MotionSpec, PresetMotionSpec, Product, Reference
+from kling_tools.model.spelling import alike
 
 #: Nobody tells how long a scene is: enough for the free space on disk.
 LONGEST_SCENE = 15.0
@@ -185,7 +185,7 @@ class EffectAsk(Ask[ApplyEffect]):
         yield "One picture", {"images": [first]}
 
     def _strange(self, offer: ServiceOffer) -> str:
-        near = difflib.get_close_matches(self._scene, offer.scenes, n=3, cutoff=0.6)
+        near = alike(self._scene, offer.scenes, most=3)
         meant = f"; known ones like it: {', '.join(near)}" if near else ""
         return f"The scene {quoted(self._scene, 60)} is not among those known here, and Kling may refuse it{meant}."
 

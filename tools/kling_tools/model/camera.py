@@ -6,11 +6,11 @@ own names of axes are turned around: its `pan` turns the camera up and down, its
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
 from kling_tools.model.errors import quoted
+from kling_tools.model.spelling import alike
 
 #: How far an axis goes either way. Every API that has them moves one at a time.
 MOST = 10
@@ -65,7 +65,7 @@ def read_camera(text: str) -> str:
             f"camera moves along one axis, {', '.join(AXES)}, by -{MOST} to {MOST} and not 0, such as tilt=-5; "
             f"not {quoted(said, 40)}"
         )
-    near = difflib.get_close_matches(said[:40].lower(), NAMES, n=1)
+    near = alike(said[:40].lower(), NAMES)
     meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(NAMES)}, and figures such as tilt=-5"
     raise ValueError(f"camera knows no move {quoted(said, 40)}; {meant}")
 

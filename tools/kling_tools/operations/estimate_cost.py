@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kling_tools.model.errors import InvalidArguments, KlingError, quoted
 from kling_tools.model.money import plain
 from kling_tools.model.requests import EstimateCost, SpendingRequest
+from kling_tools.model.spelling import alike
 from kling_tools.operations.answers import EstimateFacts, QuoteFacts
 from kling_tools.operations.operation import Answer, Operation, Report
 from kling_tools.operations.showing import cost
@@ -68,7 +68,7 @@ def _tool(tools: Sequence[Operation[Any]], name: str) -> Operation[Any]:
         if tool.name == name:
             return tool
     names = [tool.name for tool in tools]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    near = alike(name, names)
     meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
     raise InvalidArguments(f"{quoted(name, 60)} is no tool that spends; {meant}")
 

@@ -5,7 +5,6 @@ Arguments are closed: a misspelt one is refused with a suggestion, since the API
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from kling_tools.model.errors import InvalidArguments, quoted
 from kling_tools.model.requests import Request
+from kling_tools.model.spelling import alike
 
 if TYPE_CHECKING:
     from kling_tools.studio import Studio
@@ -168,7 +168,7 @@ class Operation(Generic[R]):
 
 def _unknown(name: str, known: list[str]) -> str:
     meant = SYNONYMS.get(name.lower())
-    near = [meant] if meant in known else difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    near = [meant] if meant in known else alike(name.lower(), known)
     if near:
         return f"There is no argument {quoted(name, 40)}; did you mean {near[0]}?"
     return f"There is no argument {quoted(name, 40)}; there are {', '.join(known)}."
