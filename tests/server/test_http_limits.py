@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.server.acting import ActingStudio, Era, both_eras, serving, settings_in
 from tests.server.messages import Raw, hello, request
 
-from kling_mcp.web.limits import BURST_SECONDS, MOST_COUNTED, Gate, PatientProtocol, Turns
+from kling_mcp.web.limits import BURST_SECONDS, MOST_COUNTED, MOST_OPEN, Gate, PatientProtocol, Turns
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +79,32 @@ async def test_one_turn_too_many_is_told_when_to_come_again() -> None:
         await turns(SCOPE, client.receive, client.send)
     assert [client.status for client in clients] == [200] * int(BURST_SECONDS) + [429]
     assert (b"retry-after", b"1") in clients[-1].sent[0]["headers"]
+
+
+async def test_a_caller_may_keep_half_of_the_house_open_and_nobody_else_waits_for_that() -> None:
+    who, over = ["ann"], asyncio.Event()
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await over.wait()
+        await ok(scope, receive, send)
+
+    turns = Turns(stream, MOST_OPEN, lambda: who[0], lambda: 0.0)
+    clients = [Client(b"{}") for _ in range(MOST_OPEN)]
+    async with asyncio.TaskGroup() as tasks:
+        for client in clients:
+            tasks.create_task(turns(SCOPE, client.receive, client.send))
+        await asyncio.sleep(0)
+        await turns(SCOPE, (late := Client(b"{}")).receive, late.send)
+        assert late.status == 429
+        who[0] = "bob"
+        other = Client(b"{}")
+        tasks.create_task(turns(SCOPE, other.receive, other.send))
+        await asyncio.sleep(0)
+        over.set()
+    assert {client.status for client in [*clients, other]} == {200}
+    who[0] = "ann"
+    await turns(SCOPE, (again := Client(b"{}")).receive, again.send)
+    assert again.status == 200
 
 
 @both_eras

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_SECONDS, BODY_SECONDS, READING_SECONDS = 10.0, 30.0, 30.0
 #: Connections at a time: a client has up to three.
 MOST_CONNECTIONS = 1000
+#: What one caller may have open of them: the others have the rest.
+MOST_OPEN = MOST_CONNECTIONS // 2
 #: A caller may make so many seconds' requests at once.
 BURST_SECONDS = 4.0
 #: Callers whose turns are counted; one that has asked for nothing for a while has all of them.
@@ -169,7 +172,10 @@ def _is_stream(scope: Scope) -> bool:
 
 
 class Turns:
-    """Lets each caller ask `rate` times a second, and a few seconds' worth at once. `who` tells whose request it is."""
+    """Lets each caller ask `rate` times a second, and a few seconds' worth at once, and keep half of the house open.
+
+    `who` tells whose request it is.
+    """
 
     def __init__(
         self,
@@ -181,16 +187,24 @@ class Turns:
         self._app, self._rate, self._who, self._now = app, rate, who, now
         self._most = rate * BURST_SECONDS
         self._left: dict[str, tuple[float, float]] = {}
+        self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or say when to come again."""
-        wait = self.take(self._who())
-        if wait:
-            seconds = str(math.ceil(wait))
-            refusal = PlainTextResponse("Too many requests.", 429, {"Retry-After": seconds})
+        caller = self._who()
+        wait = self.take(caller)
+        if wait or self._open[caller] >= MOST_OPEN:
+            words = "Too many requests." if wait else f"More than {MOST_OPEN} requests are open; end some."
+            refusal = PlainTextResponse(words, 429, {"Retry-After": str(math.ceil(wait) or 1)})
             await refusal(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        self._open[caller] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
     def take(self, caller: str) -> float:
         """Take a turn; return 0, or in how many seconds there is one."""
