@@ -23,7 +23,7 @@ LISTING = ["replicate", LONGER["fal"], LONGER["aimlapi"]]
 #: These two show what was asked for, and no name of its sender's.
 BY_REQUEST = [LONGER["replicate"], LONGER["fal"]]
 #: So fast that minutes pass in a second, and slow enough that no request counts as held up.
-SPEED = 100.0
+SPEED = 40.0
 pytestmark = pytest.mark.anyio
 
 

@@ -11,6 +11,8 @@ from tests.vendors.serving import Fake
 from kling_tools.model.status import Status
 
 pytestmark = pytest.mark.anyio
+#: It is here within one, unless the machine is busy with other things.
+ROUNDS = 20
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,10 @@ async def test_a_result_whose_address_died_is_told_with_how_long_that_provider_k
 ) -> None:
     async with trading(fake, tmp_path) as (studio, vendor):
         vendor.lifetime = -3600.0  # type: ignore[misc]
-        (task,) = await studio.wait([(await studio.create(a_clip())).id], SOME, silent)
+        task = await studio.create(a_clip())
+        for _ in range(ROUNDS):
+            (task,) = await studio.wait([task.id], SOME, silent)
+            if task.trouble:
+                break
         assert (task.status, told in task.trouble) == (Status.FETCHING, True), task.trouble
         assert "Kling" not in task.trouble
