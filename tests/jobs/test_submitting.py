@@ -134,7 +134,7 @@ async def test_without_a_network_for_long_a_task_is_given_up_unsent_and_free(tmp
         assert await house.journal.spent_today(simulated=True) == 0
 
 
-async def test_a_provider_without_a_free_slot_gets_the_tasks_later_and_in_order(tmp_path: Path) -> None:
+async def test_a_provider_without_a_free_slot_gets_the_tasks_later(tmp_path: Path) -> None:
     async with a_house(tmp_path, Fault(on="create", code=1303, times=2)) as house:
         first, second = await house.buy("one"), await house.buy("two")
         assert (first.status, second.status) == (Status.QUEUED, Status.QUEUED)
@@ -143,7 +143,8 @@ async def test_a_provider_without_a_free_slot_gets_the_tasks_later_and_in_order(
         await house.beat(1)
         assert len(await house.calls("create")) == 2, "before its time it is not tried again"
         await house.beat(2)
-        assert (await house.sent())[2:] == [first.id, second.id]
+        # There is room for both at once: whose wire is faster is not told (in what order they wait: test_turns).
+        assert sorted((await house.sent())[2:]) == sorted([first.id, second.id])
         assert sorted(await house.bought()) == sorted([first.id, second.id])
         assert {(await house.task(i)).status for i in (first.id, second.id)} == {Status.SUBMITTED}
         entry = await house.journal.entry(first.id)
