@@ -249,8 +249,7 @@ async def test_every_way_of_asking_comes_home_as_a_file_and_costs_what_the_price
 async def test_a_film_as_reference_leads_and_is_not_heard(tmp_path: Path) -> None:
     async with trading(Fake.FAL, tmp_path) as (studio, vendor):
         (quote,) = await studio.quotes(a_clip(references=[FILM], prompt="Like @1"))
-        # Of two prices that are told the dearer: no budget is passed by the other being wrong.
-        assert quote.outcome.price.usd == Decimal("1.26")  # type: ignore[union-attr]
+        assert quote.outcome.price.usd == Decimal("0.63")  # type: ignore[union-attr]
         task = await bought(studio, a_clip(references=[FILM], prompt="Like @1"))
         assert task.status is Status.SUCCEEDED, task
         made = vendor.tasks[-1]
