@@ -4,8 +4,9 @@
     python tests/benchmarks/creates.py --short     for CI: a few seconds
 
 An intent is a task, its money and its history in one transaction; the bare loop writes the same document to a table
-with nothing beside it, as durably (WAL, synchronous=FULL). They take turns, so that a busy machine slows both. Where an
-fsync is nearly free, the bare loop costs less than a thread's turn: what counts is with 2 ms a commit, as disks take.
+with nothing beside it, as durably (WAL, synchronous=FULL). They take short turns, so that a busy machine slows both.
+Many callers are judged on the disk as it is and with 2 ms added to a commit, as disks take; one alone only with them:
+where an fsync is nearly free, the bare loop costs less than the hand-over to a thread and back.
 """
 
 from __future__ import annotations
@@ -44,19 +45,20 @@ from kling_tools.model.tasks import Task  # noqa: E402
 T = TypeVar("T")
 RICH = Budget(Decimal(10), Decimal(10**9))
 CALLERS = (1, 16)
-#: Seconds added to every commit.
-SYNCS = (0.0, 0.002)
 #: Of the bare loop's rate, at least.
 LEAST = 0.5
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: a day's tasks that are there already, rounds, and writes in each round."""
+    """How much is measured: a day's tasks that are there already, rounds, writes in each round, and seconds that are
+    added to every commit.
+    """
 
     filled: tuple[int, ...] = (0, 10_000)
-    rounds: int = 9
-    writes: int = 500
+    rounds: int = 25
+    writes: int = 208
+    syncs: tuple[float, ...] = (0.0, 0.002)
 
 
 def new_tasks() -> Iterator[Task]:
@@ -92,6 +94,12 @@ class Bare:
         self._raw.execute("PRAGMA synchronous = FULL")
         self._raw.execute("CREATE TABLE bare (id TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT")
 
+    def fill(self, tasks: Sequence[Task]) -> None:
+        """Write rows that are there before."""
+        with self._raw:
+            self._raw.execute("BEGIN")
+            self._raw.executemany("INSERT INTO bare VALUES (?, ?)", [(task.id, dump(task)) for task in tasks])
+
     def rate(self, tasks: Sequence[Task]) -> float:
         """Return rows a second."""
         rows = [(task.id, dump(task)) for task in tasks]
@@ -117,7 +125,7 @@ async def rate(tasks: Sequence[Task], write: Callable[[Task], Awaitable[object]]
     return len(tasks) / (time.perf_counter() - began)
 
 
-async def measure(folder: Path, filled: int, sync: float, size: Size) -> dict[str, tuple[list[float], list[float]]]:
+async def measure(folder: Path, filled: int, sync: float, size: Size) -> dict[int, tuple[list[float], list[float]]]:
     """Return the rates of each number of callers, and those of the bare loop beside them."""
     journal = Journal(store := SlowDisk(folder / "journal.sqlite3", sync), SystemClock())
     bare, source = Bare(folder, sync), new_tasks()
@@ -129,11 +137,11 @@ async def measure(folder: Path, filled: int, sync: float, size: Size) -> dict[st
         await journal.enqueue(task, RICH, again=False)
 
     await rate(some(max(filled, 50)), enqueue, 64)
-    bare.rate(some(50))
-    found: dict[str, tuple[list[float], list[float]]] = {}
+    bare.fill(some(max(filled, 50)))
+    found: dict[int, tuple[list[float], list[float]]] = {}
     for _ in range(size.rounds):
         for callers in CALLERS:
-            ours, theirs = found.setdefault(f"{callers} at once", ([], []))
+            ours, theirs = found.setdefault(callers, ([], []))
             theirs.append(bare.rate(some(size.writes)))
             ours.append(await rate(some(size.writes), enqueue, callers))
     await store.close()
@@ -145,15 +153,16 @@ def run(size: Size) -> list[str]:
     wrong = []
     print(f"{'a second, median of ' + str(size.rounds):<44} {'ours':>8} {'bare':>8} {'ratio':>6}  limit")
     for filled in size.filled:
-        for sync in SYNCS:
+        for sync in size.syncs:
             with tempfile.TemporaryDirectory(prefix="kling-creates-") as folder:
                 found = asyncio.run(measure(Path(folder), filled, sync, size))
             for callers, (ours, theirs) in found.items():
-                name = f"{callers}, {filled:,} before, {1000 * sync:g} ms a commit"
+                name = f"{callers} at once, {filled:,} before, {1000 * sync:g} ms a commit"
                 ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
                 rates = f"{statistics.median(ours):>8.0f} {statistics.median(theirs):>8.0f} {ratio:>6.2f}"
-                print(f"{name:<44} {rates}  {LEAST if sync else '-'}")
-                if sync and ratio < LEAST:
+                judged = callers > 1 or sync > 0
+                print(f"{name:<44} {rates}  {LEAST if judged else '-'}")
+                if judged and ratio < LEAST:
                     wrong.append(f"{name}: {ratio:.2f} of the bare rate, limit {LEAST}")
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(f"measured on {os.cpu_count()} CPUs (load {load}), Python {platform.python_version()}, {platform.system()}")
@@ -165,7 +174,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--short", action="store_true", help="a few seconds")
     args = parser.parse_args()
-    wrong = run(Size((1000,), 3, 150) if args.short else Size())
+    wrong = run(Size((1000,), 3, 160, (0.002,)) if args.short else Size())
     for words in wrong:
         print(f"NOT KEPT: {words}")
     return 1 if wrong else 0

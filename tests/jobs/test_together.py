@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 
 import pytest
@@ -47,6 +52,146 @@ async def test_one_of_many_that_fails_takes_nobody_along_and_leaves_nothing(tmp_
         assert other.execute("SELECT count(*) FROM history WHERE event = 'never'").fetchone() == (0,)
     other.close()
     await store.close()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(["writes", "fails", "fails late", "is wrong", "gives up"]), max_size=80))
+def test_what_is_told_to_each_of_many_is_what_is_on_the_disk(ends: list[str]) -> None:
+    def work_of(number: int, end: str, db: Connection) -> int:
+        if end == "fails":
+            raise LookupError(number)
+        db.run("insert_history", task_id=task.id, at=float(number), event=end, status="queued", detail="")
+        if end == "fails late":
+            raise LookupError(number)
+        if end == "is wrong":  # the database's own refusal of one statement
+            db.run("insert_hold", task_id=task.id, day="", simulated=False, state="odd", held=0, charged=0, caller="")
+        return number
+
+    async def ask(store: SqliteStore) -> list[object]:
+        asked = [asyncio.ensure_future(store.do(partial(work_of, *pair))) for pair in enumerate(ends)]
+        await asyncio.sleep(0)
+        for one, end in zip(asked, ends, strict=True):
+            if end == "gives up":
+                one.cancel()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    async def told(path: Path) -> list[object]:
+        store = SqliteStore(path)
+        await Journal(store, HandClock()).enqueue(task, RICH, again=False)
+        try:
+            return await ask(store)
+        finally:
+            await store.close()
+
+    task = a_task()
+    answers = {"fails": LookupError, "fails late": LookupError, "is wrong": sqlite3.IntegrityError}
+    with TemporaryDirectory() as folder:
+        result = asyncio.run(told(path := Path(folder) / "journal.sqlite3"))
+        for (number, end), one in zip(enumerate(ends), result, strict=True):
+            expected = answers.get(end, asyncio.CancelledError)
+            assert one == number if end == "writes" else isinstance(one, expected)
+        with closing(sqlite3.connect(path)) as other:
+            rows = other.execute("SELECT at FROM history WHERE event <> 'Enqueued' ORDER BY at").fetchall()
+    assert [int(at) for (at,) in rows] == [number for number, end in enumerate(ends) if end == "writes"]
+
+
+async def test_who_only_reads_is_not_kept_waiting_by_writers_without_end(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    going = True
+
+    async def writes() -> int:
+        done = 0
+        while going:
+            await store.do(lambda db: time.sleep(0.0005))
+            done += 1
+        return done
+
+    writers = [asyncio.ensure_future(writes()) for _ in range(100)]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        assert await asyncio.wait_for(store.read(lambda db: db.row("position")), 30) == ("0",)
+    going = False
+    assert min(await asyncio.gather(*writers)) >= 1
+    await store.close()
+
+
+async def test_who_asks_while_others_are_written_has_a_turn_too(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    held, go_on = Event(), Event()
+
+    def slow(db: Connection) -> int:
+        held.set()
+        go_on.wait(60)
+        return 1
+
+    first = asyncio.ensure_future(store.do(slow))
+    await asyncio.get_running_loop().run_in_executor(None, held.wait)
+    others = [asyncio.ensure_future(store.do(lambda db: 2)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    go_on.set()
+    assert await asyncio.wait_for(asyncio.gather(first, *others), 30) == [1, 2, 2, 2]
+    await store.close()
+
+
+async def test_who_is_written_alone_after_all_is_told_how_that_went(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    await Journal(store, HandClock()).enqueue(task := a_task(), RICH, again=False)
+    tries = []
+
+    def succeeds_later(db: Connection) -> str:
+        if not tries:
+            tries.append(1)
+            raise LookupError("not yet")
+        return "done"
+
+    def fails_late(db: Connection) -> None:
+        db.run("insert_history", task_id=task.id, at=0.0, event="never", status="queued", detail="")
+        raise LookupError("late")
+
+    told = await asyncio.gather(store.do(succeeds_later), store.do(fails_late), return_exceptions=True)
+    assert told[0] == "done"
+    assert isinstance(told[1], LookupError)
+    await store.close()
+
+
+@keeps("nothing-lost")
+async def test_a_disk_that_is_full_is_told_to_all_that_it_had_no_room_for(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    journal = Journal(store, HandClock())
+    await store.read(lambda db: db.raw.execute("PRAGMA max_page_count = 60").fetchall())
+    tasks = [a_task(prompt="a fox " * 300) for _ in range(100)]
+    writes = [journal.enqueue(task, RICH, again=False) for task in tasks]
+    told = await asyncio.gather(*writes, return_exceptions=True)
+    assert {type(one).__name__ for one in told} == {"Enqueued", "StorageUnavailable"}
+    written = {task.id for task, one in zip(tasks, told, strict=True) if not isinstance(one, BaseException)}
+    assert set(await journal.get([task.id for task in tasks])) == written
+    await store.close()
+
+
+def test_a_store_outlives_the_loop_that_asked_it(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    held, go_on = Event(), Event()
+
+    def slow(db: Connection) -> None:
+        held.set()
+        go_on.wait(60)
+
+    async def gives_up() -> None:
+        asked = asyncio.ensure_future(store.do(slow))
+        await asyncio.get_running_loop().run_in_executor(None, held.wait)
+        late = asyncio.ensure_future(store.do(lambda db: 1))
+        await asyncio.sleep(0)
+        asked.cancel()
+        late.cancel()
+
+    asyncio.run(gives_up())
+    go_on.set()
+
+    async def asks() -> int:
+        return await store.do(lambda db: 2)
+
+    assert asyncio.run(asks()) == 2
+    asyncio.run(store.close())
 
 
 @keeps("within-budget")

@@ -45,7 +45,7 @@ class SystemClock:
 
 def local_day(now: float) -> date:
     """Return the person's own calendar day: a daily budget means their day, not UTC's."""
-    return datetime.fromtimestamp(now).astimezone().date()
+    return date.fromtimestamp(now)
 
 
 def iso(now: float) -> str:

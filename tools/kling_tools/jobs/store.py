@@ -1,19 +1,20 @@
 """One SQLite file, one thread, named statements, numbered migrations: where the journal's bytes live.
 
 WAL with `synchronous=FULL`: a commit that returned is on the disk, which is what "written before a byte leaves" means.
-Those who come while the disk is at work are written together, each in a savepoint of its own: one that fails takes
-nobody along, and none returns before all of it is durable.
+Those who come while the disk is at work are written together, and none returns before all of it is durable. Where one
+fails that has written already, all of it is taken back and each is written alone: it takes nobody along.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -68,12 +69,27 @@ class SqliteConnection:
 
 
 class _Asked:
-    """One who waits for its work to be durable."""
+    """One who waits for its work to be durable, in an event loop."""
 
     def __init__(self, work: Callable[[Connection], Any]) -> None:
         self.work = work
-        self.answer: Future[Any] = Future()
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Any] = self.loop.create_future()
         self.result: Any = None
+        self.error: BaseException | None = None
+
+    def tell(self) -> None:
+        """Tell the one who waits, in its loop, if it still does."""
+        if self.answer.done():
+            return
+        if self.error is not None:
+            self.answer.set_exception(self.error)
+        else:
+            self.answer.set_result(self.result)
+
+
+class _Spoiled(Exception):
+    """One of several works failed and left something behind."""
 
 
 class SqliteStore:
@@ -88,6 +104,7 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._connection: SqliteConnection | None = None
         self._waiting: deque[_Asked] = deque()
+        self._turn: Future[None] | None = None
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock; all of it is durable, or none.
@@ -97,8 +114,9 @@ class SqliteStore:
         """
         asked = _Asked(work)
         self._waiting.append(asked)
-        self._thread.submit(self._write)
-        result: T = await asyncio.wrap_future(asked.answer)
+        # Not at once: who asks in the same turn of the loop is written together with this one.
+        asked.loop.call_soon(self._call)
+        result: T = await asked.answer
         return result
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -138,27 +156,46 @@ class SqliteStore:
                 raise
             return result
 
+    def _call(self) -> None:
+        """See that those who wait get a turn of the thread; one that has begun may have looked already."""
+        if self._waiting and (self._turn is None or self._turn.running() or self._turn.done()):
+            self._turn = self._thread.submit(self._write)
+
     def _write(self) -> None:
-        """Write for some of those who wait; for nobody where an earlier turn has."""
-        group: list[_Asked] = []
-        while self._waiting and len(group) < TOGETHER:
-            asked = self._waiting.popleft()
-            if asked.answer.set_running_or_notify_cancel():
-                group.append(asked)
-        if not group:
-            return
+        """Write for those who wait now; who comes later has a turn of their own, after others who want the thread."""
+        for _ in range(math.ceil(len(self._waiting) / TOGETHER)):
+            group = self._next_group()
+            if len(group) > 1:
+                self._write_together(group)
+            else:
+                self._write_one_by_one(group)
+            _tell(group)
+
+    def _write_together(self, group: Sequence[_Asked]) -> None:
         try:
-            done = self._transact(lambda db: [_apart(db, asked, alone=len(group) == 1) for asked in group], "IMMEDIATE")
+            self._transact(lambda db: _together(db, group), "IMMEDIATE")
+        except _Spoiled:
+            self._write_one_by_one(group)
         except BaseException as error:
             # Nothing of it was written, whosever work it was that the disk had no room for.
             for asked in group:
-                asked.answer.set_exception(error)
-            return
-        for asked, failed in zip(group, done, strict=True):
-            if failed is None:
-                asked.answer.set_result(asked.result)
-            else:
-                asked.answer.set_exception(failed)
+                asked.error = error
+
+    def _write_one_by_one(self, group: Sequence[_Asked]) -> None:
+        for asked in group:
+            asked.error = None
+            try:
+                asked.result = self._transact(asked.work, "IMMEDIATE")
+            except BaseException as error:
+                asked.error = error
+
+    def _next_group(self) -> list[_Asked]:
+        group: list[_Asked] = []
+        while self._waiting and len(group) < TOGETHER:
+            asked = self._waiting.popleft()
+            if not asked.answer.done():  # who was cancelled before the turn came is not written
+                group.append(asked)
+        return group
 
     def _examine(self) -> None:
         with _translated(self.path):
@@ -192,23 +229,35 @@ class SqliteStore:
             self._connection = None
 
 
-def _apart(db: Connection, asked: _Asked, *, alone: bool) -> BaseException | None:
-    """Run one of several works; return why it was not done, and then nothing of it is."""
-    if alone:
-        asked.result = asked.work(db)
-        return None
+def _together(db: Connection, group: Sequence[_Asked]) -> None:
+    """Run several works in one transaction; one that fails has no part in it.
+
+    Raises:
+        _Spoiled: what one has left of itself can only be taken back with all of it.
+    """
     assert isinstance(db, SqliteConnection)
-    db.raw.execute("SAVEPOINT one")
-    try:
-        asked.result = asked.work(db)
-    except BaseException as error:
-        if isinstance(error, sqlite3.Error) and not isinstance(error, _OURS):
-            raise  # the disk's, and so everybody's
-        db.raw.execute("ROLLBACK TO one")
-        db.raw.execute("RELEASE one")
-        return error
-    db.raw.execute("RELEASE one")
-    return None
+    for asked in group:
+        before = db.raw.total_changes
+        try:
+            asked.result = asked.work(db)
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OURS):
+                raise  # the disk's, and so everybody's
+            if db.raw.total_changes != before:
+                raise _Spoiled from error
+            asked.error = error
+
+
+def _tell(group: Sequence[_Asked]) -> None:
+    """Wake those who wait, each loop once."""
+    for loop in {asked.loop for asked in group}:
+        with suppress(RuntimeError):  # closed meanwhile: nobody waits there
+            loop.call_soon_threadsafe(_tell_all, [asked for asked in group if asked.loop is loop])
+
+
+def _tell_all(group: Sequence[_Asked]) -> None:
+    for asked in group:
+        asked.tell()
 
 
 def _is_behind(db: Connection) -> bool:
