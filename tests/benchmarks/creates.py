@@ -24,6 +24,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from string import ascii_lowercase, digits
@@ -44,7 +45,7 @@ from kling_tools.model.tasks import Task  # noqa: E402
 
 T = TypeVar("T")
 RICH = Budget(Decimal(10), Decimal(10**9))
-CALLERS = (1, 16)
+CALLERS = (1, 16, 64)
 #: Of the bare loop's rate, at least.
 LEAST = 0.5
 
@@ -62,12 +63,13 @@ class Size:
 
 
 def new_tasks() -> Iterator[Task]:
-    """Yield tasks of different requests, all of the same size, with ids as they are drawn."""
+    """Yield tasks of different requests, all of the same size, with ids and marks as they are drawn and reckoned."""
     pattern, chance = a_task("k000000000000"), random.Random(1)
     for number in count():
         now = time.time()
         drawn = "".join(chance.choices(ascii_lowercase + digits, k=12))
-        yield replace(pattern, id=f"k{drawn}", fingerprint=f"{number:064x}", created=now, updated=now)
+        mark = sha256(str(number).encode()).hexdigest()
+        yield replace(pattern, id=f"k{drawn}", short=f"k{drawn[:3]}", fingerprint=mark, created=now, updated=now)
 
 
 class SlowDisk(SqliteStore):

@@ -48,8 +48,9 @@ def get_task(db: Connection, task_id: str) -> Task | None:
 
 
 def insert(db: Connection, task: Task, now: float) -> Task:
-    """Write a new task down; returns it with the name that is settled here."""
-    named = replace(task, short=_short(db, task.id))
+    """Write a new task down; returns it with the name that is settled here, nearly always the one that it came with."""
+    short = _short(db, task.id)
+    named = task if task.short == short else replace(task, short=short)
     db.run("insert_task", **columns_of(named))
     note(db, named, now, "Enqueued", "")
     return named

@@ -29,6 +29,9 @@ BUSY_SECONDS = 30.0
 _FILES = ("journal.sql", "sqlite.sql")
 #: Written together at most, so that no other process waits long.
 TOGETHER = 32
+#: How long the file of what is written ahead gets before its pages go to their places: 16 MB. The same few pages of the
+#: indexes are changed by every task, and are put in place once for as many of them.
+PAGES_AHEAD = 4000
 #: What a mistake of ours raises, and not the disk.
 _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
@@ -213,6 +216,7 @@ class SqliteStore:
             try:
                 _write_ahead(raw, self._busy)
                 raw.execute("PRAGMA synchronous = FULL")
+                raw.execute(f"PRAGMA wal_autocheckpoint = {PAGES_AHEAD}")
                 raw.execute("PRAGMA foreign_keys = ON")
                 raw.create_function("first_place", 1, word_index.first_place, deterministic=True)
                 raw.create_function("last_place", 1, word_index.last_place, deterministic=True)

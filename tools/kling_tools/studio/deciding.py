@@ -20,6 +20,7 @@ from kling_tools.jobs.journal import SAME_REQUEST_SECONDS
 from kling_tools.jobs.ledger import Budget, Spent, holds
 from kling_tools.jobs.orders import fingerprint
 from kling_tools.jobs.questions import Search
+from kling_tools.jobs.rows import SHORTEST_NAME
 from kling_tools.model.errors import BadMedia, Impossible, InvalidArguments, KlingError, NeedsConfirmation
 from kling_tools.model.media import FileRef, UrlRef, parse_media
 from kling_tools.model.money import Price, dollars
@@ -147,6 +148,7 @@ class Decisions:
         now = self.clock.now()
         return Task(
             id=task_id,
+            short=task_id[:SHORTEST_NAME],
             plan=plan,
             status=Status.QUEUED,
             created=now,
