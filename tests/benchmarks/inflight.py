@@ -182,7 +182,7 @@ def fill(home: Path, tasks: list[Bought]) -> None:
     columns = "id, status, account, model, created, updated, fingerprint, words, sender, document"
     filled = ([*row[:-1], json.dumps(row[-1])] for row in rows)
     raw.executemany(f"INSERT INTO tasks ({columns}) VALUES ({','.join('?' * 10)})", filled)
-    raw.execute("INSERT INTO ledger SELECT id, ?, 0, 'held', 420000, 0, '' FROM tasks", (day,))
+    raw.execute("INSERT INTO ledger SELECT number, ?, 0, 'held', 420000, 0, '' FROM tasks", (day,))
     raw.commit()
     raw.close()
 

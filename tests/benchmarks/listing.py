@@ -101,7 +101,7 @@ def fill_file(path: Path, count: int, now: float) -> None:
     raw.executemany(f"INSERT INTO tasks ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", values)
     raw.execute(
         "INSERT OR IGNORE INTO ledger "
-        "SELECT id, date(created, 'unixepoch'), 0, 'settled', 420000, 420000, '' FROM tasks"
+        "SELECT number, date(created, 'unixepoch'), 0, 'settled', 420000, 420000, '' FROM tasks"
     )
     raw.execute("COMMIT")
     raw.close()

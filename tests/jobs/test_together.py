@@ -216,14 +216,13 @@ def test_what_a_day_comes_to_is_always_the_sum_of_its_lines(changes: list[tuple[
     raw = sqlite3.connect(":memory:", isolation_level=None)
     migrate(raw)
     for number, line in changes:
-        key = f"k{number}"
         if line is None:
-            raw.execute("DELETE FROM ledger WHERE task_id = ?", [key])
-        elif raw.execute("SELECT 1 FROM ledger WHERE task_id = ?", [key]).fetchone():
+            raw.execute("DELETE FROM ledger WHERE task = ?", [number])
+        elif raw.execute("SELECT 1 FROM ledger WHERE task = ?", [number]).fetchone():
             columns = "day, simulated, state, held, charged, caller"
-            raw.execute(f"UPDATE ledger SET ({columns}) = (?, ?, ?, ?, ?, ?) WHERE task_id = ?", [*line, key])
+            raw.execute(f"UPDATE ledger SET ({columns}) = (?, ?, ?, ?, ?, ?) WHERE task = ?", [*line, number])
         else:
-            raw.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [key, *line])
+            raw.execute("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?)", [number, *line])
         kept = {tuple(whose): amount for *whose, amount in raw.execute("SELECT * FROM spent") if amount}
         summed = {tuple(whose): amount for *whose, amount in raw.execute(SUM) if amount}
         assert kept == summed

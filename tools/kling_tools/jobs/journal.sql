@@ -134,14 +134,15 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 
 SELECT id, took, document FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
 
 -- name: insert_hold
-INSERT INTO ledger (task_id, day, simulated, state, held, charged, caller)
-VALUES (:task_id, :day, :simulated, :state, :held, :charged, :caller);
+INSERT INTO ledger (task, day, simulated, state, held, charged, caller)
+SELECT number, :day, :simulated, :state, :held, :charged, :caller FROM tasks WHERE id = :task_id;
 
 -- name: get_entry
-SELECT day, simulated, state, held, charged FROM ledger WHERE task_id = :task_id;
+SELECT day, simulated, state, held, charged FROM ledger WHERE task = (SELECT number FROM tasks WHERE id = :task_id);
 
 -- name: update_entry
-UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged WHERE task_id = :task_id;
+UPDATE ledger SET simulated = :simulated, state = :state, charged = :charged
+WHERE task = (SELECT number FROM tasks WHERE id = :task_id);
 
 -- name: spent_on
 -- What is held counts as spent until it is settled or released; the sums are kept beside the ledger. One caller's, and
@@ -150,10 +151,12 @@ SELECT coalesce(sum(CASE caller WHEN :caller THEN amount ELSE 0 END), 0), coales
 FROM spent WHERE day = :day AND simulated = :simulated;
 
 -- name: insert_history
-INSERT INTO history (task_id, at, event, status, detail) VALUES (:task_id, :at, :event, :status, :detail);
+INSERT INTO history (task, at, event, status, detail)
+SELECT number, :at, :event, :status, :detail FROM tasks WHERE id = :task_id;
 
 -- name: history_of
-SELECT at, event, status, detail FROM history WHERE task_id = :task_id ORDER BY at, rowid;
+SELECT at, event, status, detail FROM history WHERE task = (SELECT number FROM tasks WHERE id = :task_id)
+ORDER BY at, rowid;
 
 -- name: made
 -- Elements and voices are few, and this is asked only when one of them is named.
@@ -165,7 +168,7 @@ ORDER BY created DESC;
 -- name: spending
 SELECT ledger.day, tasks.model, tasks.account, count(*),
        CAST(sum(CASE state WHEN 'held' THEN held WHEN 'settled' THEN charged ELSE 0 END) AS BIGINT)
-FROM ledger JOIN tasks ON tasks.id = ledger.task_id
+FROM ledger JOIN tasks ON tasks.number = ledger.task
 WHERE ledger.day >= :since AND ledger.simulated = :simulated AND state <> 'released'
   AND (CAST(:caller AS TEXT) IS NULL OR ledger.caller = :caller)
 GROUP BY ledger.day, tasks.model, tasks.account
