@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import platform
 import random
@@ -139,6 +140,8 @@ async def measure(folder: Path, filled: int, sync: float, size: Size) -> dict[in
         await journal.enqueue(task, RICH, again=False)
 
     await rate(some(max(filled, 50)), enqueue, 64)
+    gc.collect()
+    gc.freeze()  # as the server does with what it has loaded
     bare.fill(some(max(filled, 50)))
     found: dict[int, tuple[list[float], list[float]]] = {}
     for _ in range(size.rounds):

@@ -149,7 +149,9 @@ def _meddle(folder: Path, settled: str, gone: str) -> None:
     """Change the journal's file from outside, as nothing of ours does."""
     raw = sqlite3.connect(folder / "data" / "journal.sqlite3")
     try:
-        raw.execute("UPDATE ledger SET charged = 990000 WHERE task = (SELECT number FROM tasks WHERE id = ?)", (settled,))
+        raw.execute(
+            "UPDATE ledger SET charged = 990000 WHERE task = (SELECT number FROM tasks WHERE id = ?)", (settled,)
+        )
         raw.execute(
             "UPDATE tasks SET document = json_set(document, '$.accepted_at', updated - 600) WHERE id = ?", (gone,)
         )
