@@ -125,8 +125,9 @@ class Task:
     `account` is the provider and host that it is bought from. `sent_at` is when a byte may first have left in the
     current attempt; `not_before` delays the next attempt. `prepared` is what earlier calls of the task brought.
     `trouble` is a passing hindrance (a full disk, no network) that is being retried. `short` is the beginning of the id
-    by which files are named, settled when the task is written down. `arguments` are the request's own, as JSON, with absolute paths: what another one can
-    start from; tasks of earlier versions have neither. `part_of` is the film that it was bought for as a shot.
+    by which files are named, settled when the task is written down. `arguments` are the request's own, as JSON, with
+    absolute paths: what another one can start from; tasks of earlier versions have neither. `part_of` is the film that
+    it was bought for as a shot.
     `mark` is by what its create is known again in the provider's own list, where that shows what was asked for; where
     there is none, `purse` is what the account had left before it was sent, in the provider's own unit.
     `caller` is whose it is: empty for the owner, who is the only one but over HTTP.
