@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -21,10 +22,12 @@ from tests.promises import keeps
 from kling_tools.jobs.database import Connection
 from kling_tools.jobs.journal import Journal
 from kling_tools.jobs.ledger import Budget
-from kling_tools.jobs.store import SqliteStore, migrate
-from kling_tools.model.errors import OverBudget
+from kling_tools.jobs.store import SqliteConnection, SqliteStore, migrate
+from kling_tools.model.errors import OverBudget, StorageUnavailable
 
 pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
 
 STATES = st.sampled_from(["held", "settled", "released"])
 LINES = st.tuples(
@@ -151,6 +154,92 @@ async def test_who_is_written_alone_after_all_is_told_how_that_went(tmp_path: Pa
     told = await asyncio.gather(store.do(succeeds_later), store.do(fails_late), return_exceptions=True)
     assert told[0] == "done"
     assert isinstance(told[1], LookupError)
+    await store.close()
+
+
+@keeps("nothing-lost")
+async def test_nobody_is_written_outside_of_a_transaction_that_sqlite_took_back(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    await Journal(store, HandClock()).enqueue(task := a_task(), RICH, again=False)
+
+    def writes(db: Connection) -> str:
+        db.run("insert_history", task_id=task.id, at=0.0, event="mine", status="queued", detail="")
+        return "done"
+
+    def is_hungry(db: Connection) -> None:
+        assert isinstance(db, SqliteConnection)
+        db.raw.execute("PRAGMA hard_heap_limit = 6000000")
+        db.raw.execute("INSERT INTO history VALUES (1, 0.0, 'hungry', 'queued', hex(randomblob(20000000)))")
+
+    told = await asyncio.gather(*map(store.do, (writes, is_hungry, writes)), return_exceptions=True)
+    assert (told[0], type(told[1]), told[2]) == ("done", MemoryError, "done")
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite3")) as other:
+        assert other.execute("SELECT event FROM history ORDER BY rowid").fetchall() == [
+            ("Enqueued",), ("mine",), ("mine",)
+        ]  # fmt: skip
+    await store.close()
+
+
+async def test_where_another_program_comes_in_between_all_of_a_group_wait_once(tmp_path: Path) -> None:
+    class Crowded(SqliteStore):
+        def _transact(self, work: Callable[[Connection], T], mode: str) -> T:
+            try:
+                return super()._transact(work, mode)
+            except BaseException:
+                if not other.in_transaction:
+                    other.execute("BEGIN IMMEDIATE")
+                raise
+
+    def fails_late(db: Connection) -> None:
+        db.run("insert_history", task_id=task.id, at=0.0, event="never", status="queued", detail="")
+        raise LookupError("late")
+
+    store = Crowded(tmp_path / "journal.sqlite3", busy=0.5)
+    await Journal(store, HandClock()).enqueue(task := a_task(), RICH, again=False)
+    other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None, check_same_thread=False)
+    began = time.monotonic()
+    works = [fails_late, *[lambda db: None] * 20]
+    told = await asyncio.gather(*map(store.do, works), return_exceptions=True)
+    assert time.monotonic() - began < 8
+    assert {type(one) for one in told} == {StorageUnavailable}
+    other.close()
+    await store.close()
+
+
+async def test_whatever_one_raises_all_others_are_told(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+
+    def stops(db: Connection) -> None:
+        raise StopIteration
+
+    told = await asyncio.wait_for(
+        asyncio.gather(store.do(stops), *(store.do(lambda db: 1) for _ in range(3)), return_exceptions=True), 30
+    )
+    assert [type(one) for one in told] == [RuntimeError, int, int, int]
+    await store.close()
+
+
+async def test_who_comes_to_a_closed_journal_is_told_and_who_came_before_is_written(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    asked = asyncio.ensure_future(store.do(lambda db: 1))
+    closing_ = asyncio.ensure_future(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="closed"):
+        await asyncio.wait_for(store.do(lambda db: 2), 30)
+    await closing_
+    assert await asyncio.wait_for(asked, 30) == 1
+    with pytest.raises(RuntimeError, match="closed"):
+        await asyncio.wait_for(store.do(lambda db: 3), 30)
+    assert not (tmp_path / "journal.sqlite3-wal").exists()
+
+
+@keeps("within-budget")
+async def test_there_is_no_money_without_its_task(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "journal.sqlite3")
+    await Journal(store, HandClock()).enqueue(a_task(), None, again=False)  # costs nothing: its number is free
+    line = {"day": "2026-11-22", "simulated": 0, "state": "held", "held": 1, "charged": 0, "caller": ""}
+    with pytest.raises(sqlite3.IntegrityError):
+        await store.do(lambda db: db.run("insert_hold", task_id="nobody", **line))
     await store.close()
 
 

@@ -134,8 +134,10 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND status NOT IN ('succeeded', 
 SELECT id, took, document FROM tasks WHERE took IS NOT NULL ORDER BY created DESC LIMIT 500;
 
 -- name: insert_hold
+-- No task has -1: where there is none, this is refused.
 INSERT INTO ledger (task, day, simulated, state, held, charged, caller)
-SELECT number, :day, :simulated, :state, :held, :charged, :caller FROM tasks WHERE id = :task_id;
+VALUES (coalesce((SELECT number FROM tasks WHERE id = :task_id), -1),
+        :day, :simulated, :state, :held, :charged, :caller);
 
 -- name: get_entry
 SELECT day, simulated, state, held, charged FROM ledger WHERE task = (SELECT number FROM tasks WHERE id = :task_id);
@@ -152,7 +154,7 @@ FROM spent WHERE day = :day AND simulated = :simulated;
 
 -- name: insert_history
 INSERT INTO history (task, at, event, status, detail)
-SELECT number, :at, :event, :status, :detail FROM tasks WHERE id = :task_id;
+VALUES (coalesce((SELECT number FROM tasks WHERE id = :task_id), -1), :at, :event, :status, :detail);
 
 -- name: history_of
 SELECT at, event, status, detail FROM history WHERE task = (SELECT number FROM tasks WHERE id = :task_id)

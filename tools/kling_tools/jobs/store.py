@@ -85,7 +85,9 @@ class _Asked:
         """Tell the one who waits, in its loop, if it still does."""
         if self.answer.done():
             return
-        if self.error is not None:
+        if isinstance(self.error, StopIteration):  # which no future takes
+            self.answer.set_exception(RuntimeError(f"the work raised {self.error!r}"))
+        elif self.error is not None:
             self.answer.set_exception(self.error)
         else:
             self.answer.set_result(self.result)
@@ -108,13 +110,16 @@ class SqliteStore:
         self._connection: SqliteConnection | None = None
         self._waiting: deque[_Asked] = deque()
         self._turn: Future[None] | None = None
+        self._closed = False
 
     async def do(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock; all of it is durable, or none.
 
         Raises:
-            StorageUnavailable: the disk is full, read-only, or not ours.
+            StorageUnavailable: the disk is full, read-only, or not ours. RuntimeError: it was closed.
         """
+        if self._closed:
+            raise RuntimeError("the journal is closed")
         asked = _Asked(work)
         self._waiting.append(asked)
         # Not at once: who asks in the same turn of the loop is written together with this one.
@@ -143,6 +148,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=True)
 
@@ -161,7 +167,7 @@ class SqliteStore:
 
     def _call(self) -> None:
         """See that those who wait get a turn of the thread; one that has begun may have looked already."""
-        if self._waiting and (self._turn is None or self._turn.running() or self._turn.done()):
+        if not self._closed and self._waiting and (self._turn is None or self._turn.running() or self._turn.done()):
             self._turn = self._thread.submit(self._write)
 
     def _write(self) -> None:
@@ -185,10 +191,15 @@ class SqliteStore:
                 asked.error = error
 
     def _write_one_by_one(self, group: Sequence[_Asked]) -> None:
-        for asked in group:
+        for number, asked in enumerate(group):
             asked.error = None
             try:
                 asked.result = self._transact(asked.work, "IMMEDIATE")
+            except StorageUnavailable as error:
+                # The rest would only wait as long for the same: nothing of theirs is written.
+                for later in group[number:]:
+                    later.error = error
+                return
             except BaseException as error:
                 asked.error = error
 
@@ -228,6 +239,7 @@ class SqliteStore:
         return self._connection
 
     def _close(self) -> None:
+        self._write()
         if self._connection is not None:
             self._connection.raw.close()
             self._connection = None
@@ -247,7 +259,8 @@ def _together(db: Connection, group: Sequence[_Asked]) -> None:
         except BaseException as error:
             if isinstance(error, sqlite3.Error) and not isinstance(error, _OURS):
                 raise  # the disk's, and so everybody's
-            if db.raw.total_changes != before:
+            # Without memory SQLite itself takes all back: who comes next would be written outside of any transaction.
+            if db.raw.total_changes != before or not db.raw.in_transaction:
                 raise _Spoiled from error
             asked.error = error
 
