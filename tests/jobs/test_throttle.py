@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tests.jobs.house import HandClock
+from tests.jobs.house import RICH, HandClock, a_house
 
 from kling_tools.client.pacing import Pacing
+from kling_tools.jobs.engine import FOREIGN_SECONDS
 from kling_tools.jobs.throttle import FIRST_GAP, LONGEST_GAP, LONGEST_REST, Throttle
+from kling_tools.model.tasks import Hindered
 from kling_tools.providers.dialect import Rate
 
 
@@ -53,6 +57,21 @@ def test_a_providers_own_word_of_when_is_kept_but_not_for_ever() -> None:
         throttle = Throttle()
         throttle.slower(5.0, asked)
         assert throttle.left(5.0) == left
+
+
+@pytest.mark.anyio
+async def test_at_a_slowed_account_one_that_cannot_be_sent_yet_holds_up_nobody(tmp_path: Path) -> None:
+    async with a_house(tmp_path) as house:
+        first, second = [(await house.decide(prompt))[0] for prompt in ("a red fox", "a grey heron")]
+        for task in (first, second):
+            await house.journal.enqueue(task, RICH, again=False)
+        house.account.throttle.slower(house.clock.monotonic())
+        house.clock.time += FOREIGN_SECONDS + 1
+        await house.journal.apply(first.id, Hindered("another process sends its files up"))
+        await house.beat()
+        assert await house.bought() == [second.id]
+        await house.beat(FOREIGN_SECONDS + 1)
+        assert await house.bought() == [second.id, first.id]
 
 
 @pytest.mark.anyio

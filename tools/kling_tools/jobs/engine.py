@@ -169,11 +169,12 @@ class Engine:
             under_way = sum(t.slots for t in roster if t.model == model and t.status in _IN_SLOT)
             if under_way >= account.slots:
                 continue
-            for task_id in (await self._journal.next_up(account.name, model, account.slots))[:room]:
-                if (task := roster[task_id]) is not None and self._is_sendable(task):
-                    self._mine.add(task_id)  # whoever takes an orphan keeps it
-                    self._rests.until(f"send {task_id}", BETWEEN_CLAIMS)
-                    self._begin(task_id, account.name, self._submit(account, task_id))
+            up = [roster[task_id] for task_id in await self._journal.next_up(account.name, model, account.slots)]
+            # Who cannot be sent just now leaves a slowed account's only turn to the next.
+            for task in [task for task in up if task is not None and self._is_sendable(task)][:room]:
+                self._mine.add(task.id)  # whoever takes an orphan keeps it
+                self._rests.until(f"send {task.id}", BETWEEN_CLAIMS)
+                self._begin(task.id, account.name, self._submit(account, task.id))
 
     def _is_sendable(self, task: Watched) -> bool:
         if task.status is not Status.QUEUED or not self._journal.is_due(task) or self._is_busy_with(task):
