@@ -166,8 +166,7 @@ class Engine:
             return
         sendable = {task.model for task in roster.waiting() if self._is_sendable(task)}
         for model in sendable:
-            under_way = sum(t.slots for t in roster if t.model == model and t.status in _IN_SLOT)
-            if under_way >= account.slots:
+            if sum(t.slots for t in roster if t.model == model and t.status in _IN_SLOT) >= account.slots:
                 continue
             up = [roster[task_id] for task_id in await self._journal.next_up(account.name, model, account.slots)]
             # Who cannot be sent just now leaves a slowed account's only turn to the next.
