@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -74,7 +75,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send a signal to it, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it ended just now, and its parent has seen it
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""
